@@ -1,0 +1,38 @@
+# Compiler settings shared by every target. Presets (CMakePresets.json) choose among the options.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+# Header scanning for C++20 modules costs time and the project has none.
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+
+set(DAPR_SANITIZE "" CACHE STRING "Value of -fsanitize=, or empty")
+option(DAPR_FUZZ "Build libFuzzer targets" OFF)
+option(DAPR_COVERAGE "Instrument for llvm-cov" OFF)
+option(DAPR_STATIC "Link the daprd binary without shared libraries" OFF)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers -fno-omit-frame-pointer
+                    $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-designated-field-initializers>
+                    -ffunction-sections -fdata-sections
+                    # ccache cannot see through a time-stamped precompiled header.
+                    "SHELL:-Xclang -fno-pch-timestamp")
+add_link_options(-fuse-ld=lld -Wl,--gc-sections)
+
+if(DAPR_SANITIZE)
+  add_compile_options(-fsanitize=${DAPR_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${DAPR_SANITIZE})
+endif()
+if(DAPR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(DAPR_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
+endif()
