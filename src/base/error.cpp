@@ -13,6 +13,7 @@ std::string_view KindName(Kind kind) {
     case Kind::kTimeout: return "timeout";
     case Kind::kCanceled: return "canceled";
     case Kind::kUnavailable: return "unavailable";
+    case Kind::kUnreachable: return "unreachable";
     case Kind::kUnauthenticated: return "unauthenticated";
     case Kind::kPermissionDenied: return "permission denied";
     case Kind::kExhausted: return "exhausted";

@@ -28,7 +28,8 @@ enum class Kind : uint8_t {
   kAlreadyExists,
   kTimeout,           // a deadline passed
   kCanceled,          // the caller went away
-  kUnavailable,       // the peer cannot be reached now; retrying may help
+  kUnavailable,       // the peer broke off or refuses for now; retrying may help
+  kUnreachable,       // no connection could be made, so nothing was sent; retrying is safe
   kUnauthenticated,
   kPermissionDenied,
   kExhausted,         // a limit of ours or of the peer

@@ -1,0 +1,41 @@
+// One HTTP/2 client connection with many streams (private to http/; used by client.cpp).
+#pragma once
+
+#include <memory>
+
+#include "async/gate.hpp"
+#include "http/client.hpp"
+
+namespace http {
+
+class Http2ClientConnection {
+ public:
+  virtual ~Http2ClientConnection() = default;
+  /// Takes a connected stream (handshake done), sends the preface and starts reading in `gate`.
+  static std::unique_ptr<Http2ClientConnection> Start(async::Gate& gate,
+                                                      std::unique_ptr<net::Stream> stream,
+                                                      const ClientOptions& options);
+
+  /// False once GOAWAY was seen, the connection failed or Shutdown was called.
+  virtual bool usable() const = 0;
+  virtual std::size_t streams() const = 0;
+  /// How many more streams may be opened now (peer's and our limit).
+  virtual std::size_t room() const = 0;
+  /// Since when no stream is open; for the idle limit.
+  virtual async::TimePoint idle_since() const = 0;
+
+  struct Outcome {
+    base::Result<Response> response;
+    /// The peer certainly did not process the request (refused stream, GOAWAY below its id, never
+    /// written), so it may be sent again on another connection.
+    bool unprocessed = false;
+  };
+  virtual async::Task<Outcome> Send(const async::Context& context, RequestHead head, Body* body,
+                                    InterimObserver* interim) = 0;
+  /// Finishes open streams (no new ones), then closes; or aborts now.
+  virtual void Shutdown(bool abort) = 0;
+  /// Set when the connection has ended and may be destroyed.
+  virtual async::Event& closed() = 0;
+};
+
+}  // namespace http

@@ -1,0 +1,365 @@
+#include "target/target.hpp"
+
+#include <algorithm>
+
+#include "base/random.hpp"
+#include "base/strings.hpp"
+#include "net/tls.hpp"
+
+namespace target {
+namespace {
+
+using contracts::AppProtocol;
+using contracts::TargetState;
+
+constexpr auto kProbeTimeout = std::chrono::seconds(1);
+constexpr auto kFirstProbeWait = std::chrono::milliseconds(50);
+constexpr auto kLongestProbeWait = std::chrono::seconds(2);
+// While callers wait, the app's return must be noticed soon.
+constexpr auto kLongestWakingWait = std::chrono::milliseconds(200);
+constexpr auto kResolveTimeout = std::chrono::seconds(5);
+
+}  // namespace
+
+// One request's place: at its endpoint and under the concurrency limit.
+class Target::Lease {
+ public:
+  Lease(Target& target, std::shared_ptr<Endpoints::Endpoint> endpoint)
+      : in_flight_(&target.in_flight_), limit_(target.limit_), endpoint_(std::move(endpoint)) {
+    ++endpoint_->outstanding;
+    in_flight_->fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Lease() {
+    --endpoint_->outstanding;
+    in_flight_->fetch_sub(1, std::memory_order_relaxed);
+    if (!limit_->unlimited()) limit_->Release();
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+ private:
+  std::atomic<int>* in_flight_;
+  std::shared_ptr<ConcurrencyLimit> limit_;
+  std::shared_ptr<Endpoints::Endpoint> endpoint_;
+};
+
+Target::Target(TargetConfig config, const TargetServices& services)
+    : config_(std::move(config)),
+      services_(services),
+      home_(services.loops.at(services.home)),
+      limit_(std::make_shared<ConcurrencyLimit>(services.loops, config_.max_concurrency)) {
+  const bool v6 = config_.host.find(':') != std::string::npos && config_.host.front() != '[';
+  authority_ = v6 ? base::StrCat("[", config_.host, "]:", config_.port)
+                  : base::StrCat(config_.host, ":", config_.port);
+  origin_.protocol = config_.protocol == AppProtocol::kHttp || config_.protocol == AppProtocol::kHttps
+                         ? http::Protocol::kHttp1
+                         : http::Protocol::kHttp2;
+  if (config_.protocol == AppProtocol::kHttps || config_.protocol == AppProtocol::kGrpcs) {
+    // The app's certificate is not verified, as in the sidecar (facts: flags, app connection).
+    auto tls = net::TlsContext::Client(
+        {.skip_verify = true,
+         .check_host_name = false,
+         .alpn = {origin_.protocol == http::Protocol::kHttp2 ? "h2" : "http/1.1"}});
+    if (tls) origin_.tls = std::move(*tls);
+    origin_.server_name = config_.host;
+  }
+  for (int i = 0; i < services.loops.size(); ++i) parts_.push_back(std::make_shared<LoopPart>());
+  auto list = std::make_shared<AddressList>();
+  if (auto address = net::Address::FromIp(config_.host, config_.port)) {
+    literal_ = true;
+    list->addresses.push_back(*address);
+    list->generation = 1;
+    endpoint_count_ = 1;
+  }
+  generation_ = list->generation;
+  list_ = std::move(list);
+}
+
+Target::~Target() = default;
+
+Target::LoopPart& Target::Here() {
+  LoopPart& part = *parts_[static_cast<std::size_t>(async::Loop::Current()->index())];
+  if (part.endpoints.generation() != generation_.load(std::memory_order_acquire)) {
+    part.endpoints.Update(List());
+  }
+  return part;
+}
+
+std::shared_ptr<const AddressList> Target::List() const {
+  std::lock_guard lock(list_mutex_);
+  return list_;
+}
+
+void Target::Start(AppState::Observer observer) {
+  if (observer) state_.Observe(std::move(observer));
+  if (!configured()) return;
+  gate_.Spawn(Watch());
+  if (config_.health_check) gate_.Spawn(CheckHealth());
+}
+
+async::Task<void> Target::Stop(const async::Context& context) {
+  stopping_ = true;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    services_.loops.at(static_cast<int>(i)).Post([part = parts_[i]] { part->changed.Pulse(); });
+  }
+  co_await gate_.Close(context);
+}
+
+// === the app is there, or not ===
+
+void Target::SetState(TargetState state) {
+  if (!state_.Set(state)) return;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    services_.loops.at(static_cast<int>(i)).Post([part = parts_[i], state] {
+      if (state == TargetState::kReady) part->endpoints.ForgiveAll();
+      part->changed.Pulse();
+    });
+  }
+}
+
+void Target::ReportReached() {
+  if (state() == TargetState::kReady || stopping_) return;
+  home_.Post([this] {
+    if (!stopping_) SetState(TargetState::kReady);
+  });
+}
+
+void Target::ReportAway() {
+  if (state() != TargetState::kReady || stopping_) return;
+  home_.Post([this] {
+    if (stopping_) return;
+    if (state() == TargetState::kReady) {
+      SetState(waiting() > 0 ? TargetState::kWaking : TargetState::kUnavailable);
+    }
+    refresh_at_ = {};  // its address may have changed
+    poke_.Pulse();
+  });
+}
+
+void Target::ReportUnavailable() { ReportAway(); }
+
+void Target::Poke() {
+  home_.Post([this] {
+    if (stopping_) return;
+    if (state() == TargetState::kUnavailable) SetState(TargetState::kWaking);
+    poke_.Pulse();
+  });
+}
+
+async::Task<void> Target::Watch() {
+  const async::Context context = gate_.context();
+  async::Duration wait = kFirstProbeWait;
+  while (!gate_.closing()) {
+    if (!literal_ && home_.now() >= refresh_at_) co_await Refresh(context);
+    async::TimePoint next = literal_ ? async::kForever : refresh_at_;
+    if (state() != TargetState::kReady) {
+      if (co_await Probe(context)) {
+        SetState(TargetState::kReady);
+        wait = kFirstProbeWait;
+        continue;
+      }
+      if (state() == TargetState::kWaking && waiting() == 0) SetState(TargetState::kUnavailable);
+      const async::Duration longest =
+          waiting() > 0 ? async::Duration(kLongestWakingWait) : async::Duration(kLongestProbeWait);
+      wait = std::min(wait * 2, longest);
+      next = std::min(next, home_.After(base::Jitter(wait)));
+    } else {
+      wait = kFirstProbeWait;
+    }
+    const async::Context until = context.Until(next);
+    co_await poke_.Wait(until);
+  }
+}
+
+async::Task<bool> Target::Probe(const async::Context& context) {
+  const auto list = List();
+  for (const net::Address& address : list->addresses) {
+    const async::Context attempt = context.Until(home_.After(kProbeTimeout));
+    auto stream = co_await net::Dial(attempt, address);
+    if (stream) co_return true;
+    if (gate_.closing()) co_return false;
+  }
+  co_return false;
+}
+
+async::Task<void> Target::Refresh(const async::Context& context) {
+  const async::Context attempt = context.Until(home_.After(kResolveTimeout));
+  auto resolved = co_await services_.resolver().Resolve(attempt, config_.host, config_.port);
+  if (resolved) {
+    refresh_at_ = std::max(resolved->expires, home_.After(std::chrono::seconds(1)));
+    Publish(std::move(resolved->addresses));
+    co_return;
+  }
+  refresh_at_ = home_.After(base::Jitter(std::chrono::seconds(1)));
+  // A name that is gone means no endpoints; a resolver that is down changes nothing.
+  if (resolved.error().kind == base::Kind::kNotFound) Publish({});
+}
+
+void Target::Publish(std::vector<net::Address> addresses) {
+  const auto old = List();
+  const bool same = old->addresses.size() == addresses.size() &&
+                    std::is_permutation(addresses.begin(), addresses.end(), old->addresses.begin());
+  if (same) return;
+  for (const net::Address& address : old->addresses) {
+    if (std::find(addresses.begin(), addresses.end(), address) != addresses.end()) continue;
+    http::Origin gone = origin_;
+    gone.address = address;
+    for (int i = 0; i < services_.loops.size(); ++i) {
+      services_.loops.at(i).Post(
+          [clients = &services_.clients, gone] { clients->Here().Forget(gone); });
+    }
+  }
+  auto next = std::make_shared<AddressList>();
+  next->addresses = std::move(addresses);
+  next->generation = old->generation + 1;
+  endpoint_count_ = next->addresses.size();
+  const bool none = next->addresses.empty();
+  const uint64_t generation = next->generation;
+  {
+    std::lock_guard lock(list_mutex_);
+    list_ = std::move(next);
+  }
+  generation_.store(generation, std::memory_order_release);
+  if (none) {
+    SetState(waiting() > 0 ? TargetState::kWaking : TargetState::kUnavailable);
+  } else {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      services_.loops.at(static_cast<int>(i)).Post([part = parts_[i]] { part->changed.Pulse(); });
+    }
+  }
+}
+
+async::Task<void> Target::CheckHealth() {
+  const async::Context context = gate_.context();
+  int failures = 0;
+  while (!gate_.closing()) {
+    if (state() == TargetState::kReady) {
+      http::RequestHead head;
+      const bool grpc = contracts::IsGrpc(config_.protocol);
+      http::StringBody empty(grpc ? std::string(5, '\0') : std::string());
+      if (grpc) {
+        head.method = "POST";
+        head.target = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
+        head.headers.Add("content-type", "application/grpc");
+        head.headers.Add("te", "trailers");
+      } else {
+        head.target = config_.health_path;
+      }
+      const async::Context attempt = context.Until(home_.After(config_.health_timeout));
+      auto answer = co_await Send(attempt, std::move(head), grpc ? &empty : nullptr, nullptr);
+      bool good = answer && answer->response.head.status >= 200 && answer->response.head.status < 300;
+      if (good && grpc) {
+        // Unimplemented counts as healthy for no app: the service must be there.
+        auto rest = co_await http::ReadAll(*answer->response.body, attempt, 4096);
+        const http::Headers* trailers = answer->response.body->trailers();
+        const auto status = trailers ? trailers->Get("grpc-status")
+                                     : answer->response.head.headers.Get("grpc-status");
+        good = rest && status && *status == "0";
+      }
+      failures = good ? 0 : failures + 1;
+      if (good) {
+        healthy_ = true;
+      } else if (failures >= config_.health_threshold) {
+        healthy_ = false;
+      }
+    }
+    if (gate_.closing()) break;
+    co_await async::Sleep(context, home_.After(config_.health_interval));
+  }
+}
+
+// === calls ===
+
+base::Error Target::Away(const base::Error* last) const {
+  if (last) return *last;
+  return base::Error(base::Kind::kUnreachable,
+                     base::StrCat("the app at ", authority_, " is not available: ",
+                                  endpoint_count() == 0 ? "its name has no addresses"
+                                                        : "all of its endpoints refuse"));
+}
+
+async::Task<base::Status> Target::AwaitReturn(const async::Context& context,
+                                              async::TimePoint until) {
+  LoopPart& part = Here();
+  waiting_.fetch_add(1);
+  Poke();
+  const async::Context bounded = context.Until(until);
+  const async::Wake wake = co_await part.changed.Wait(bounded);
+  waiting_.fetch_sub(1);
+  if (stopping_) co_return base::Fail(base::Kind::kUnavailable, "the runtime is shutting down");
+  if (wake == async::Wake::kCanceled) {
+    co_return base::Fail(base::Kind::kCanceled, "the caller has gone");
+  }
+  co_return base::Status();
+}
+
+async::Task<base::Result<contracts::AppResponse>> Target::Send(const async::Context& context,
+                                                               http::RequestHead head,
+                                                               http::Body* body,
+                                                               http::InterimObserver* interim) {
+  async::Loop& loop = *async::Loop::Current();
+  if (!config_.api_token.empty()) head.headers.Set("dapr-api-token", config_.api_token);
+  head.authority = authority_;
+  head.scheme = origin_.tls ? "https" : "http";
+  head.protocol = origin_.protocol;
+
+  if (!limit_->unlimited()) {
+    const async::Wake wake = co_await limit_->Acquire(context);
+    if (wake != async::Wake::kReady) {
+      co_return base::Fail(
+          wake == async::Wake::kTimeout ? base::Kind::kTimeout : base::Kind::kCanceled,
+          base::StrCat("the call ended while it waited for one of the app's ",
+                       config_.max_concurrency, " places (--app-max-concurrency)"));
+    }
+  }
+  const async::TimePoint give_up = loop.After(config_.wake_timeout);
+  std::optional<base::Error> last;
+  bool holds_place = !limit_->unlimited();
+  while (true) {
+    LoopPart& part = Here();
+    auto endpoint = part.endpoints.Pick(loop.now());
+    // Every call tries at least once: the app may have come back since the last refusal.
+    if (!endpoint && !last) endpoint = part.endpoints.PickAside();
+    if (!endpoint) {
+      ReportAway();
+      // The wait ends when the app is back, but never later than the caller's or our own patience.
+      if (loop.now() >= give_up || loop.now() >= context.deadline) {
+        if (holds_place) limit_->Release();
+        co_return std::unexpected(Away(last ? &*last : nullptr));
+      }
+      auto waited = co_await AwaitReturn(context, give_up);
+      if (!waited) {
+        if (holds_place) limit_->Release();
+        co_return std::unexpected(std::move(waited).error());
+      }
+      continue;
+    }
+    auto lease = std::make_shared<Lease>(*this, endpoint);
+    holds_place = false;  // the lease has it now
+    http::Origin origin = origin_;
+    origin.address = endpoint->address;
+    auto response = co_await services_.clients.Here().Send(context, origin, head, body, interim);
+    if (response) {
+      if (endpoint->failures != 0) Endpoints::Succeeded(*endpoint);
+      ReportReached();
+      co_return contracts::AppResponse{std::move(*response), std::move(lease)};
+    }
+    if (response.error().kind != base::Kind::kUnreachable) {
+      co_return std::unexpected(std::move(response).error());
+    }
+    Endpoints::Failed(*endpoint, loop.now());
+    last = std::move(response).error();
+    if (!limit_->unlimited()) {
+      // Keep the place while trying elsewhere: the lease must not give it back.
+      holds_place = limit_->TryAcquire();
+      if (!holds_place) {
+        lease.reset();
+        const async::Wake wake = co_await limit_->Acquire(context);
+        if (wake != async::Wake::kReady) co_return std::unexpected(std::move(*last));
+        holds_place = true;
+      }
+    }
+  }
+}
+
+}  // namespace target

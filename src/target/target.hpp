@@ -1,0 +1,122 @@
+// Target: calls into one user's app (implements contracts::AppTarget).
+//
+// Each data loop has its own view of the endpoints and its own connections. One home loop resolves the
+// app's name when its TTL ends, probes with back-off while the app is away, and tells the other loops.
+// A probe only opens a connection and closes it again: it must not keep an app awake that scales to zero.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "async/gate.hpp"
+#include "async/loop_group.hpp"
+#include "contracts/app_target.hpp"
+#include "http/client_set.hpp"
+#include "net/resolver.hpp"
+#include "target/app_state.hpp"
+#include "target/concurrency_limit.hpp"
+#include "target/endpoints.hpp"
+
+namespace target {
+
+struct TargetConfig {
+  std::string host = "127.0.0.1";  // IP or DNS name
+  uint16_t port = 0;               // 0 = the app takes no calls
+  contracts::AppProtocol protocol = contracts::AppProtocol::kHttp;
+  int max_concurrency = -1;
+  std::string api_token;           // sent as dapr-api-token; never logged
+  std::chrono::nanoseconds wake_timeout{0};
+  // --enable-app-health-check
+  bool health_check = false;
+  std::string health_path = "/healthz";
+  std::chrono::milliseconds health_interval{5'000};
+  std::chrono::milliseconds health_timeout{500};
+  int health_threshold = 3;
+};
+
+/// What the rest of the process gives a target.
+struct TargetServices {
+  async::LoopGroup& loops;
+  http::ClientSet& clients;
+  std::function<net::Resolver&()> resolver;  // that of the current loop
+  int home = 0;                              // index of the home loop
+};
+
+class Target final : public contracts::AppTarget {
+ public:
+  Target(TargetConfig config, const TargetServices& services);
+  ~Target() override;
+
+  /// Begins to resolve and probe. Home loop. Does not wait for the app.
+  void Start(AppState::Observer observer);
+  /// Ends background work and calls that wait for the app. Home loop; must be awaited before
+  /// destruction.
+  async::Task<void> Stop(const async::Context& context);
+
+  contracts::AppProtocol protocol() const override { return config_.protocol; }
+  bool configured() const override { return config_.port != 0; }
+  contracts::TargetState state() const override { return state_.value(); }
+  async::Task<base::Result<contracts::AppResponse>> Send(
+      const async::Context& context, http::RequestHead head, http::Body* body,
+      http::InterimObserver* interim) override;
+  void ReportUnavailable() override;
+
+  const TargetConfig& config() const { return config_; }
+  int waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  int in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+  std::size_t endpoint_count() const { return endpoint_count_.load(std::memory_order_relaxed); }
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+
+ private:
+  // What one loop knows.
+  struct LoopPart {
+    Endpoints endpoints;
+    async::Event changed;  // endpoints or state are new
+  };
+  class Lease;
+
+  LoopPart& Here();
+  std::shared_ptr<const AddressList> List() const;
+  async::Task<void> Watch();
+  async::Task<void> CheckHealth();
+  async::Task<bool> Probe(const async::Context& context);
+  async::Task<void> Refresh(const async::Context& context);
+  void Publish(std::vector<net::Address> addresses);
+  void SetState(contracts::TargetState state);
+  // From any loop.
+  void ReportReached();
+  void ReportAway();
+  void Poke();
+  async::Task<base::Status> AwaitReturn(const async::Context& context, async::TimePoint until);
+  base::Error Away(const base::Error* last) const;
+
+  const TargetConfig config_;
+  TargetServices services_;
+  async::Loop& home_;
+  std::string authority_;
+  http::Origin origin_;  // without address
+
+  AppState state_;
+  std::vector<std::shared_ptr<LoopPart>> parts_;
+  std::shared_ptr<ConcurrencyLimit> limit_;
+  mutable std::mutex list_mutex_;  // taken when the list has changed, not per request
+  std::shared_ptr<const AddressList> list_;
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> waiting_{0};
+  std::atomic<int> in_flight_{0};
+  std::atomic<std::size_t> endpoint_count_{0};
+  std::atomic<bool> healthy_{true};
+  std::atomic<bool> stopping_{false};
+
+  // Home loop.
+  async::Gate gate_;
+  async::Event poke_;
+  async::TimePoint refresh_at_{};
+  bool literal_ = false;
+};
+
+}  // namespace target
