@@ -1,0 +1,12 @@
+// --wait: a second daprd started beside the first, which only waits until the first can be used.
+#pragma once
+
+#include "config/options.hpp"
+
+namespace daprd {
+
+/// Polls /v1.0/healthz/outbound of the runtime on this machine's --dapr-http-port every 100 ms for up to
+/// a minute. The process's exit code: 0 when it answered 204, 1 otherwise.
+int WaitForRuntime(const config::Options& options);
+
+}  // namespace daprd

@@ -1,0 +1,98 @@
+#include "runtime/front.hpp"
+
+#include "api/error_reply.hpp"
+#include "base/strings.hpp"
+#include "runtime/instance.hpp"
+
+namespace runtime {
+namespace {
+
+// Gives the place back when the request is over, however it ends.
+class Place {
+ public:
+  Place(Instance& instance, uint64_t body) : instance_(instance), body_(body) {}
+  ~Place() { instance_.Leave(body_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Instance& instance_;
+  uint64_t body_;
+};
+
+}  // namespace
+
+http::Handler& Front::HandlerOf(Instance& instance) const {
+  switch (port_) {
+    case Port::kGrpc: return instance.grpc_api();
+    case Port::kInternal: return instance.internal_api();
+    case Port::kPublic: return instance.public_api();
+    case Port::kHttp: break;
+  }
+  return instance.http_api();
+}
+
+void Front::Refuse(http::Exchange& exchange, const base::Error& error) const {
+  log_.RateLimited("refused", 5).Warning(
+      base::StrCat("refused a request: ", error.message),
+      {{"peer", exchange.connection().peer.ip()}});
+  if (speaks_grpc()) {
+    api::RespondGrpcError(exchange, error);
+  } else {
+    api::RespondHttpError(exchange, error);
+  }
+}
+
+bool Front::TryProcessHealth(http::Exchange& exchange) const {
+  // A probe of the process (kubelet dials the pod's IP) speaks for no app.
+  const std::string_view path = exchange.request().path();
+  if (speaks_grpc() || exchange.request().method != "GET" ||
+      (path != "/v1.0/healthz" && path != "/v1.0/healthz/outbound")) {
+    return false;
+  }
+  if (tables_.ready()) {
+    http::ResponseHead head;
+    head.status = 204;
+    exchange.Respond(head, {});
+  } else {
+    api::RespondHttpError(exchange, base::Error(base::Kind::kUnavailable,
+                                                base::ErrorId::kHealthNotReady,
+                                                "dapr is not ready: [runtime]"));
+  }
+  return true;
+}
+
+bool Front::TryHandle(http::Exchange& exchange) {
+  // The pointer in Here() may be replaced only between turns of this loop, so a borrowed table is safe
+  // for as long as nothing waits.
+  auto instance = tables_.Here()->Find(exchange);
+  if (!instance) {
+    if (TryProcessHealth(exchange)) return true;
+    Refuse(exchange, instance.error());
+    return true;
+  }
+  return HandlerOf(**instance).TryHandle(exchange);
+}
+
+async::Task<void> Front::Handle(http::Exchange& exchange) {
+  auto found = tables_.Here()->Find(exchange);
+  if (!found) {
+    Refuse(exchange, found.error());
+    co_return;
+  }
+  // Keeps the app alive until this request is over, even if it is removed meanwhile.
+  const std::shared_ptr<Instance> instance = (*found)->shared_from_this();
+  const uint64_t body = exchange.body().length().value_or(0);
+  if (!instance->Enter(body)) {
+    Refuse(exchange,
+           base::Error(base::Kind::kExhausted,
+                       base::StrCat("app ", instance->app_id(),
+                                    " has reached its limit of requests in flight or of memory for "
+                                    "request bodies (spec.limits)")));
+    co_return;
+  }
+  const Place place(*instance, body);
+  co_await HandlerOf(*instance).Handle(exchange);
+}
+
+}  // namespace runtime

@@ -1,0 +1,40 @@
+// Front: the first thing a request meets. Finds the app it speaks for, takes a place under that app's
+// limits and hands it on to the app's API. One object a kind of port, for all loops.
+#pragma once
+
+#include <memory>
+
+#include "http/exchange.hpp"
+#include "runtime/instance_table.hpp"
+#include "telemetry/log.hpp"
+
+namespace runtime {
+
+/// The table of the current loop. Implemented by the Host.
+class TableSource {
+ public:
+  virtual ~TableSource() = default;
+  virtual const std::shared_ptr<const InstanceTable>& Here() const = 0;
+  virtual bool ready() const = 0;
+};
+
+class Front final : public http::Handler {
+ public:
+  Front(Port port, const TableSource& tables, telemetry::Log log)
+      : port_(port), tables_(tables), log_(std::move(log)) {}
+
+  bool TryHandle(http::Exchange& exchange) override;
+  async::Task<void> Handle(http::Exchange& exchange) override;
+
+ private:
+  http::Handler& HandlerOf(Instance& instance) const;
+  void Refuse(http::Exchange& exchange, const base::Error& error) const;
+  bool TryProcessHealth(http::Exchange& exchange) const;
+  bool speaks_grpc() const { return port_ == Port::kGrpc || port_ == Port::kInternal; }
+
+  const Port port_;
+  const TableSource& tables_;
+  const telemetry::Log log_;
+};
+
+}  // namespace runtime

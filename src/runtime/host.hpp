@@ -1,0 +1,88 @@
+// Host: one process. Owns the loops, the listeners, the name resolution and the Instances; starts, swaps
+// and ends them. Its functions run on the main thread, which is no loop's; each step that belongs to a
+// loop is carried out there while the main thread waits.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/loop_group.hpp"
+#include "base/result.hpp"
+#include "blocks/invoke/local_apps.hpp"
+#include "config/options.hpp"
+#include "config/shared_app.hpp"
+#include "http/client_set.hpp"
+#include "runtime/front.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/listeners.hpp"
+#include "runtime/metrics_server.hpp"
+#include "runtime/services.hpp"
+
+namespace runtime {
+
+class Host final : public TableSource, public blocks::invoke::LocalApps {
+ public:
+  struct Setup {
+    config::Options options;
+    const config::Env& env;
+    const contracts::Registry& components;
+    std::string version;
+    std::function<void(bool force)> request_shutdown;
+  };
+  explicit Host(Setup setup);
+  ~Host() override;
+
+  /// Everything up to "dapr initialized". The error ends the process; its text is the one to print.
+  base::Status Start();
+  /// Reads --apps-path again and brings the Instances in line: new apps start, changed ones are
+  /// replaced, missing ones end; the others are not touched. Errors are logged.
+  void ReloadApps();
+  /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True if
+  /// nothing had to be cut off.
+  bool Stop();
+  /// Requests being served, for --dapr-block-shutdown-duration.
+  std::size_t requests_in_flight() const;
+
+  // TableSource
+  const std::shared_ptr<const InstanceTable>& Here() const override;
+  bool ready() const override { return ready_; }
+  // LocalApps
+  std::shared_ptr<blocks::invoke::Callee> Find(std::string_view app_id,
+                                               std::string_view app_namespace) const override;
+
+ private:
+  base::Result<std::shared_ptr<Instance>> StartInstance(InstanceConfig config);
+  void StopInstance(std::shared_ptr<Instance> instance, bool replaced);
+  base::Status OpenProcessPorts();
+  base::Status OpenAppPorts(Instance& instance);
+  void StartNameResolution(const config::Configuration& configuration);
+  void Publish();
+  base::Result<std::vector<InstanceConfig>> ReadApps();
+
+  const Setup setup_;
+  const config::Options& options_;
+  telemetry::Log log_;
+  async::LoopGroup loops_;
+  telemetry::Registry metrics_;
+  std::vector<std::unique_ptr<net::Resolver>> dns_;
+  std::unique_ptr<http::ClientSet> clients_;
+  std::shared_ptr<contracts::NameResolver> names_;
+  std::unique_ptr<Services> services_;
+
+  Front http_front_;
+  Front grpc_front_;
+  Front internal_front_;
+  Front public_front_;
+  std::unique_ptr<Listeners> listeners_;
+  std::unique_ptr<MetricsServer> metrics_server_;
+
+  std::vector<std::shared_ptr<Instance>> instances_;               // main thread's list
+  std::vector<std::shared_ptr<const InstanceTable>> tables_;       // one a loop, replaced there
+  std::atomic<bool> ready_{false};
+};
+
+}  // namespace runtime

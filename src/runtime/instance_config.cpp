@@ -1,0 +1,124 @@
+#include "runtime/instance_config.hpp"
+
+#include "base/strings.hpp"
+
+namespace runtime {
+namespace {
+
+contracts::AppProtocol Protocol(config::AppProtocol protocol) {
+  switch (protocol) {
+    case config::AppProtocol::kHttp: return contracts::AppProtocol::kHttp;
+    case config::AppProtocol::kHttps: return contracts::AppProtocol::kHttps;
+    case config::AppProtocol::kH2c: return contracts::AppProtocol::kH2c;
+    case config::AppProtocol::kGrpc: return contracts::AppProtocol::kGrpc;
+    case config::AppProtocol::kGrpcs: return contracts::AppProtocol::kGrpcs;
+  }
+  return contracts::AppProtocol::kHttp;
+}
+
+// What flags say for every app: patience and health checks.
+void FillTarget(const config::Options& options, target::TargetConfig& target) {
+  target.wake_timeout = options.app_wake_timeout;
+  target.health_check = options.app_health.enabled;
+  target.health_path = options.app_health.path;
+  target.health_interval =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options.app_health.interval);
+  target.health_timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options.app_health.timeout);
+  target.health_threshold = options.app_health.threshold;
+}
+
+// Text that changes whenever a document does, so that a reload can tell changed apps from others.
+std::string Fingerprint(const config::SharedApp& app) {
+  std::string text;
+  const auto add = [&](const auto& value) { base::StrAppend(text, value, "\n"); };
+  const auto add_port = [&](const std::optional<uint16_t>& port) { add(port.value_or(0)); };
+  const auto add_secret = [&](const config::StoreSecretRef& ref) {
+    add(ref.store);
+    add(ref.name);
+    add(ref.key);
+  };
+  add(app.meta.name);
+  add(app.meta.namespace_name);
+  add(app.app_id);
+  add(app.target.address);
+  add(app.target.port);
+  add(static_cast<int>(app.target.protocol));
+  add(app.target.max_concurrency);
+  if (app.target.api_token) add_secret(*app.target.api_token);
+  for (const config::TokenSource& token : app.api_tokens) {
+    add(token.value);
+    if (token.secret) add_secret(*token.secret);
+  }
+  for (const std::string& name : app.config) add(name);
+  add_port(app.ports.http);
+  add_port(app.ports.grpc);
+  add_port(app.ports.internal);
+  add(app.limits.in_flight);
+  add(app.limits.body_memory);
+  for (const std::string& path : app.resources_paths.value_or(std::vector<std::string>())) add(path);
+  return text;
+}
+
+}  // namespace
+
+base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
+                                               const config::Env& env, const telemetry::Log& log) {
+  InstanceConfig out;
+  out.app_id = options.app_id;
+  out.app_namespace = options.Namespace();
+  out.target.host = options.app_channel_address;
+  out.target.port = options.app_port;
+  out.target.protocol = Protocol(options.app_protocol);
+  out.target.max_concurrency = static_cast<int>(options.app_max_concurrency);
+  out.target.api_token = options.env.app_api_token;
+  FillTarget(options, out.target);
+  if (!options.env.dapr_api_token.empty()) out.tokens.push_back({options.env.dapr_api_token, {}});
+  if (options.internal_grpc_port != 0) out.internal_port = options.internal_grpc_port;
+  ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(options.configs, env));
+  config::ApplyOtelEnv(env, out.configuration);
+  ASSIGN_OR_RETURN(out.resources, config::LoadResources(options.resources_paths,
+                                                        options.env.namespace_name, out.app_id));
+  for (const std::string& warning : out.resources.warnings) log.Warning(warning);
+  return out;
+}
+
+base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
+                                                 const config::Resources& parsed,
+                                                 const config::Options& options,
+                                                 const config::Env& env, const telemetry::Log& log) {
+  InstanceConfig out;
+  out.app_id = app.app_id;
+  out.app_namespace =
+      app.meta.namespace_name.empty() ? options.Namespace() : app.meta.namespace_name;
+  out.target.host = app.target.address;
+  out.target.port = app.target.port;
+  out.target.protocol = Protocol(app.target.protocol);
+  out.target.max_concurrency = static_cast<int>(app.target.max_concurrency);
+  FillTarget(options, out.target);
+  out.app_token = app.target.api_token;
+  out.tokens = app.api_tokens;
+  out.http_port = app.ports.http;
+  out.grpc_port = app.ports.grpc;
+  out.internal_port = app.ports.internal;
+  out.max_in_flight = app.limits.in_flight;
+  out.max_body_memory = app.limits.body_memory;
+  out.fingerprint = Fingerprint(app);
+  ASSIGN_OR_RETURN(out.configuration,
+                   config::LoadConfiguration(app.config.empty() ? options.configs : app.config, env));
+  config::ApplyOtelEnv(env, out.configuration);
+  const std::optional<std::string> name_space =
+      options.env.namespace_name || !app.meta.namespace_name.empty()
+          ? std::optional(out.app_namespace)
+          : std::nullopt;
+  if (app.resources_paths) {
+    ASSIGN_OR_RETURN(out.resources,
+                     config::LoadResources(*app.resources_paths, name_space, out.app_id));
+    for (const std::string& warning : out.resources.warnings) log.Warning(warning);
+  } else {
+    ASSIGN_OR_RETURN(out.resources, config::SelectForApp(parsed, out.app_id, name_space));
+  }
+  return out;
+}
+
+}  // namespace runtime

@@ -1,0 +1,24 @@
+// Turns what the operator wrote, flags or a SharedApp document, into one InstanceConfig.
+#pragma once
+
+#include "base/result.hpp"
+#include "config/options.hpp"
+#include "config/resources.hpp"
+#include "config/shared_app.hpp"
+#include "runtime/instance.hpp"
+#include "telemetry/log.hpp"
+
+namespace runtime {
+
+/// The one app of --app-id. Reads its Configuration and resources.
+base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
+                                               const config::Env& env, const telemetry::Log& log);
+
+/// One app of --apps-path. `parsed`: the process's resources, from which the app gets what its
+/// namespace and scopes let it have (unless it names paths of its own).
+base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
+                                                 const config::Resources& parsed,
+                                                 const config::Options& options,
+                                                 const config::Env& env, const telemetry::Log& log);
+
+}  // namespace runtime

@@ -1,0 +1,101 @@
+#include "runtime/instance_table.hpp"
+
+#include "base/constant_time.hpp"
+#include "base/random.hpp"
+#include "base/strings.hpp"
+#include "runtime/instance.hpp"
+
+namespace runtime {
+namespace {
+
+std::size_t SeededHash(uint64_t seed, std::string_view text) {
+  std::string salted(reinterpret_cast<const char*>(&seed), sizeof seed);
+  salted += text;
+  return std::hash<std::string>()(salted);
+}
+
+}  // namespace
+
+InstanceTable::InstanceTable(std::vector<std::shared_ptr<Instance>> instances, bool only)
+    : instances_(std::move(instances)), only_(only) {
+  base::FillRandom(std::span(reinterpret_cast<unsigned char*>(&seed_), sizeof seed_));
+  for (const auto& instance : instances_) {
+    by_id_.emplace(instance->app_id(), instance);
+    for (const std::string& token : instance->api_tokens()) {
+      by_token_.emplace(SeededHash(seed_, token), std::pair(token, instance.get()));
+    }
+  }
+}
+
+std::shared_ptr<Instance> InstanceTable::ById(std::string_view app_id,
+                                              std::string_view app_namespace) const {
+  const auto found = by_id_.find(app_id);
+  if (found == by_id_.end()) return nullptr;
+  if (!app_namespace.empty() && found->second->app_namespace() != app_namespace) return nullptr;
+  return found->second;
+}
+
+Instance* InstanceTable::ByToken(std::string_view token) const {
+  const auto [begin, end] = by_token_.equal_range(SeededHash(seed_, token));
+  for (auto it = begin; it != end; ++it) {
+    if (base::ConstantTimeEquals(token, it->second.first)) return it->second.second;
+  }
+  return nullptr;
+}
+
+Instance* InstanceTable::ByAuthority(std::string_view authority) const {
+  // "<appId>-dapr", or "<appId>-dapr.<namespace>…"; a port may follow.
+  std::string_view host = authority.substr(0, authority.find(':'));
+  const std::size_t dot = host.find('.');
+  std::string_view service = host.substr(0, dot);
+  constexpr std::string_view kSuffix = "-dapr";
+  if (!service.ends_with(kSuffix)) return nullptr;
+  service.remove_suffix(kSuffix.size());
+  std::string_view name_space;
+  if (dot != std::string_view::npos) {
+    name_space = host.substr(dot + 1);
+    name_space = name_space.substr(0, name_space.find('.'));
+  }
+  return ById(service, name_space).get();
+}
+
+base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) const {
+  const auto* tag = static_cast<const ListenerTag*>(exchange.connection().listener_tag);
+  if (only_) return instances_.front().get();
+  // Peers speak to the internal port of one app and present certificates, not API tokens.
+  const auto token = tag->port == Port::kInternal
+                         ? std::nullopt
+                         : exchange.request().headers.Get("dapr-api-token");
+  Instance* by_token = token ? ByToken(*token) : nullptr;
+  Instance* named = nullptr;
+  if (!tag->app_id.empty()) {
+    named = ById(tag->app_id, {}).get();
+    if (!named) {
+      return base::Fail(base::Kind::kNotFound, base::ErrorId::kNoSuchInstance,
+                        base::StrCat("app ", tag->app_id, " is no longer served here"));
+    }
+  } else {
+    named = ByAuthority(exchange.request().authority);
+  }
+  if (named) {
+    if (by_token && by_token != named) {
+      return base::Fail(base::Kind::kUnauthenticated, base::ErrorId::kInstanceTokenMismatch,
+                        base::StrCat("the API token presented is not one of app ",
+                                     named->app_id(), ", which this ",
+                                     tag->app_id.empty() ? "host name" : "port", " belongs to"));
+    }
+    return named;
+  }
+  if (by_token) return by_token;
+  if (token) {
+    return base::Fail(base::Kind::kUnauthenticated, base::ErrorId::kInstanceToken,
+                      "the API token presented belongs to no app served here");
+  }
+  return base::Fail(
+      base::Kind::kNotFound, base::ErrorId::kNoSuchInstance,
+      base::StrCat("cannot tell which app the caller speaks for: use the app's own port, send its "
+                   "API token (dapr-api-token), or call it by its service name <app-id>-dapr; host was ",
+                   base::Quote(exchange.request().authority.substr(0, 128))));
+}
+
+}  // namespace runtime

@@ -1,0 +1,68 @@
+// The server side of the process: one http::Server a loop and kind of port, and the listening sockets
+// that feed them. Opened and closed from the thread that runs the Host (never a loop's).
+#pragma once
+
+#include <array>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/loop_group.hpp"
+#include "base/result.hpp"
+#include "http/server.hpp"
+#include "net/bind.hpp"
+#include "net/listener.hpp"
+#include "runtime/instance_table.hpp"
+#include "telemetry/log.hpp"
+
+namespace runtime {
+
+class Listeners {
+ public:
+  struct Handlers {
+    http::Handler* http;
+    http::Handler* grpc;
+    http::Handler* internal;
+    http::Handler* public_api;
+  };
+  Listeners(async::LoopGroup& loops, const Handlers& handlers, const http::ServerOptions& http,
+            const http::ServerOptions& grpc, telemetry::Log log);
+  ~Listeners();
+
+  /// Listens on every loop. Port 0 takes a free one; the port in use is returned. `app_id` as in
+  /// ListenerTag.
+  base::Result<uint16_t> OpenTcp(Port kind, const std::string& host, uint16_t port,
+                                 const std::string& app_id);
+  base::Status OpenUnix(Port kind, const std::string& path, const std::string& app_id);
+  /// Stops the listeners of one app that has ports of its own.
+  void CloseApp(const std::string& app_id);
+  /// Stops accepting everywhere.
+  void CloseAll();
+  /// Ends all connections: what is in flight may finish until `grace` has passed.
+  void Drain(async::Duration grace);
+
+  std::size_t requests_in_flight() const;
+
+ private:
+  static constexpr std::size_t kKinds = 4;
+  struct Group {
+    std::unique_ptr<ListenerTag> tag;
+    std::vector<std::unique_ptr<net::Listener>> per_loop;
+  };
+  struct PerLoop {
+    std::array<std::unique_ptr<http::Server>, kKinds> servers;
+  };
+  base::Status Serve(Port kind, std::vector<net::Socket> sockets, const std::string& app_id);
+  void CloseGroup(Group& group);
+  static async::Task<void> DrainLoop(PerLoop& part, async::Duration grace);
+
+  async::LoopGroup& loops_;
+  telemetry::Log log_;
+  std::vector<PerLoop> per_loop_;
+  std::list<Group> groups_;
+  // Tags of closed listeners: connections accepted through them may still be open.
+  std::vector<std::unique_ptr<ListenerTag>> retired_tags_;
+};
+
+}  // namespace runtime

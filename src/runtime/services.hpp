@@ -1,0 +1,44 @@
+// What a process gives to each of its Instances. Owned by the Host; outlives them all.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "async/loop_group.hpp"
+#include "config/env.hpp"
+#include "config/options.hpp"
+#include "contracts/descriptor.hpp"
+#include "contracts/name_resolver.hpp"
+#include "http/client_set.hpp"
+#include "net/resolver.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/registry.hpp"
+
+namespace blocks::invoke {
+class LocalApps;
+}
+
+namespace runtime {
+
+struct Services {
+  const config::Options& options;
+  const config::Env& env;
+  async::LoopGroup& loops;
+  http::ClientSet& clients;
+  /// The DNS resolver of the current loop.
+  std::function<net::Resolver&()> dns;
+  telemetry::Registry& metrics;
+  const contracts::Registry& components;
+  /// Finds other daprds; null if it could not be set up (invocations of other apps then fail).
+  std::shared_ptr<contracts::NameResolver> names;
+  /// Finds apps of this process.
+  const blocks::invoke::LocalApps* local_apps = nullptr;
+  /// The address peers reach this process by.
+  std::string host_address;
+  std::string runtime_version;
+  /// Ends the process as SIGTERM does; `force`: with exit code 1, at once.
+  std::function<void(bool force)> request_shutdown;
+};
+
+}  // namespace runtime
