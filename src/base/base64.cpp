@@ -73,10 +73,18 @@ std::optional<std::string> Decode(std::string_view text, const std::array<int8_t
 
 }  // namespace
 
-std::string Base64Encode(std::string_view bytes) { return Encode(bytes, kStandard, true); }
-std::string Base64EncodeRaw(std::string_view bytes) { return Encode(bytes, kStandard, false); }
-std::string Base64UrlEncode(std::string_view bytes) { return Encode(bytes, kUrl, true); }
-std::string Base64UrlEncodeRaw(std::string_view bytes) { return Encode(bytes, kUrl, false); }
+std::string Base64Encode(std::string_view bytes) {
+  return Encode(bytes, kStandard, true);
+}
+std::string Base64EncodeRaw(std::string_view bytes) {
+  return Encode(bytes, kStandard, false);
+}
+std::string Base64UrlEncode(std::string_view bytes) {
+  return Encode(bytes, kUrl, true);
+}
+std::string Base64UrlEncodeRaw(std::string_view bytes) {
+  return Encode(bytes, kUrl, false);
+}
 
 std::optional<std::string> Base64Decode(std::string_view text) {
   return Decode(text, kStandardInverse, true);

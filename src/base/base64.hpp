@@ -7,10 +7,10 @@
 
 namespace base {
 
-std::string Base64Encode(std::string_view bytes);          // standard, padded
-std::string Base64EncodeRaw(std::string_view bytes);       // standard, no padding
-std::string Base64UrlEncode(std::string_view bytes);       // URL, padded
-std::string Base64UrlEncodeRaw(std::string_view bytes);    // URL, no padding
+std::string Base64Encode(std::string_view bytes);        // standard, padded
+std::string Base64EncodeRaw(std::string_view bytes);     // standard, no padding
+std::string Base64UrlEncode(std::string_view bytes);     // URL, padded
+std::string Base64UrlEncodeRaw(std::string_view bytes);  // URL, no padding
 
 /// Strict decoding: none on a foreign character, white space, missing or wrong padding, or bits set
 /// after the last byte.

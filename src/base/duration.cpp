@@ -108,8 +108,8 @@ std::string FormatDuration(std::chrono::nanoseconds duration) {
   if (signed_value == 0) return "0s";
   const bool negative = signed_value < 0;
   // Negating in unsigned arithmetic keeps the smallest value representable.
-  const uint64_t value = negative ? -static_cast<uint64_t>(signed_value)
-                                  : static_cast<uint64_t>(signed_value);
+  const uint64_t value =
+      negative ? -static_cast<uint64_t>(signed_value) : static_cast<uint64_t>(signed_value);
   auto decimal = [](uint64_t number, uint64_t unit) {
     std::string out = std::to_string(number / unit);
     uint64_t rest = number % unit;

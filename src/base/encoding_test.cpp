@@ -8,9 +8,14 @@ namespace base {
 namespace {
 
 TEST(Base64, KnownVectors) {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}};
+  const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},
+                                                                 {"f", "Zg=="},
+                                                                 {"fo", "Zm8="},
+                                                                 {"foo", "Zm9v"},
+                                                                 {"foob", "Zm9vYg=="},
+                                                                 {"fooba", "Zm9vYmE="},
+                                                                 {"foobar", "Zm9vYmFy"},
+                                                                 {"\xfb\xff", "+/8="}};
   for (auto [bytes, text] : cases) {
     EXPECT_EQ(Base64Encode(bytes), text);
     EXPECT_EQ(Base64Decode(text), bytes);
@@ -26,7 +31,8 @@ TEST(Base64, KnownVectors) {
 }
 
 TEST(Base64, StrictDecoding) {
-  for (std::string_view bad : {"Zg", "Zg=", "Zg===", "Z", "Zm9v\n", "Zm 9v", "Zh==", "====", "-_8=", "Zm=v"}) {
+  for (std::string_view bad :
+       {"Zg", "Zg=", "Zg===", "Z", "Zm9v\n", "Zm 9v", "Zh==", "====", "-_8=", "Zm=v"}) {
     EXPECT_FALSE(Base64Decode(bad)) << bad;
   }
   for (std::string_view bad : {"Zg==", "Z", "Zh"}) EXPECT_FALSE(Base64DecodeRaw(bad)) << bad;
@@ -40,20 +46,32 @@ TEST(Hex, BothWays) {
 }
 
 TEST(Quantity, Values) {
-  const std::pair<std::string_view, int64_t> good[] = {
-      {"0", 0},          {"4Mi", 4 << 20},        {"4Ki", 4096},   {"1k", 1000},
-      {"1.5Gi", 1610612736}, {"1.5k", 1500},      {"1000m", 1},    {"-2Ki", -2048},
-      {"1e3", 1000},     {"1E3", 1000},           {"1E", 1'000'000'000'000'000'000},
-      {"+5", 5},         {"2.", 2},               {".5Ki", 512},   {"0m", 0},
-      {"9223372036854775807", INT64_MAX},         {"-9223372036854775808", INT64_MIN},
-      {"0e30", 0}};
+  const std::pair<std::string_view, int64_t> good[] = {{"0", 0},
+                                                       {"4Mi", 4 << 20},
+                                                       {"4Ki", 4096},
+                                                       {"1k", 1000},
+                                                       {"1.5Gi", 1610612736},
+                                                       {"1.5k", 1500},
+                                                       {"1000m", 1},
+                                                       {"-2Ki", -2048},
+                                                       {"1e3", 1000},
+                                                       {"1E3", 1000},
+                                                       {"1E", 1'000'000'000'000'000'000},
+                                                       {"+5", 5},
+                                                       {"2.", 2},
+                                                       {".5Ki", 512},
+                                                       {"0m", 0},
+                                                       {"9223372036854775807", INT64_MAX},
+                                                       {"-9223372036854775808", INT64_MIN},
+                                                       {"0e30", 0}};
   for (auto [text, value] : good) {
     const auto got = ParseQuantity(text);
     ASSERT_TRUE(got) << text << ": " << got.error().message;
     EXPECT_EQ(*got, value) << text;
   }
-  for (std::string_view bad : {"", "Mi", "4MB", "100m", "1.5", "4 Mi", "1..5", "9223372036854775808", "8Ei",
-                               "1e30", "--1", "1K", "0.1Ki", "99999999999999999999999999999999999999Ei"}) {
+  for (std::string_view bad :
+       {"", "Mi", "4MB", "100m", "1.5", "4 Mi", "1..5", "9223372036854775808", "8Ei", "1e30", "--1",
+        "1K", "0.1Ki", "99999999999999999999999999999999999999Ei"}) {
     EXPECT_FALSE(ParseQuantity(bad)) << bad;
   }
   EXPECT_NE(ParseQuantity("4MB").error().message.find("4MB"), std::string::npos);

@@ -1,6 +1,6 @@
-// JSON text exactly as Go's encoding/json would write it: values that pass through the Dapr APIs are
-// stored and sent in that form, and people switch runtimes over the same data. Works on text in one
-// pass without building a tree. Any thread; scratch memory is per thread.
+// JSON text exactly as Go's encoding/json would write it: values that pass through the Dapr APIs
+// are stored and sent in that form, and people switch runtimes over the same data. Works on text in
+// one pass without building a tree. Any thread; scratch memory is per thread.
 //
 // Error texts are those of Go's decoder, because the API shows them to clients.
 #pragma once
@@ -19,9 +19,10 @@ struct GoJsonOptions {
   bool escape_html = true;  // write < > & as \u003c \u003e \u0026
 };
 
-/// Decodes `json` into generic values and encodes these again: no white space, keys sorted by bytes,
-/// the last of equal keys wins, numbers through float64, strings re-escaped, invalid UTF-8 replaced.
-/// Fails with kInvalidArgument on text that is not one JSON value or has a number beyond float64.
+/// Decodes `json` into generic values and encodes these again: no white space, keys sorted by
+/// bytes, the last of equal keys wins, numbers through float64, strings re-escaped, invalid UTF-8
+/// replaced. Fails with kInvalidArgument on text that is not one JSON value or has a number beyond
+/// float64.
 Result<std::string> ReencodeLikeGo(std::string_view json, GoJsonOptions options = {});
 
 /// The text without white space; order, numbers and escapes stay. With `escape_html` also < > & and

@@ -1,5 +1,5 @@
-// The JSON grammar as Go's decoder checks it, as a template over what to do with each token. Private
-// to base/go_json.cpp.
+// The JSON grammar as Go's decoder checks it, as a template over what to do with each token.
+// Private to base/go_json.cpp.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +43,16 @@ inline std::string QuoteByte(char c) {
                   "'");
   }
   switch (c) {
-    case '\a': return "'\\a'";
-    case '\b': return "'\\b'";
-    case '\f': return "'\\f'";
-    case '\v': return "'\\v'";
-    default: break;
+    case '\a':
+      return "'\\a'";
+    case '\b':
+      return "'\\b'";
+    case '\f':
+      return "'\\f'";
+    case '\v':
+      return "'\\v'";
+    default:
+      break;
   }
   std::string quoted = Quote(std::string_view(&c, 1));
   quoted.front() = quoted.back() = '\'';
@@ -104,14 +109,21 @@ class Scanner {
           handler_.String(raw);
           break;
         }
-        case 't': RETURN_IF_ERROR(ScanLiteral("true")); break;
-        case 'f': RETURN_IF_ERROR(ScanLiteral("false")); break;
-        case 'n': RETURN_IF_ERROR(ScanLiteral("null")); break;
+        case 't':
+          RETURN_IF_ERROR(ScanLiteral("true"));
+          break;
+        case 'f':
+          RETURN_IF_ERROR(ScanLiteral("false"));
+          break;
+        case 'n':
+          RETURN_IF_ERROR(ScanLiteral("null"));
+          break;
         default:
           if (c != '-' && !IsDigit(c)) return Bad("looking for beginning of value");
           RETURN_IF_ERROR(ScanNumber());
       }
-      // A value has ended, or a container has just been opened and is empty: close what closes here.
+      // A value has ended, or a container has just been opened and is empty: close what closes
+      // here.
       for (;;) {
         SkipSpace();
         if (open.empty()) {
@@ -178,7 +190,8 @@ class Scanner {
           raw.content = std::string_view(start, static_cast<size_t>(p_ - start));
           ++p_;
           return {};
-        case kControl: return Bad("in string literal");
+        case kControl:
+          return Bad("in string literal");
         case kBackslash:
           raw.plain = false;
           raw.has_escape = true;

@@ -12,34 +12,65 @@ namespace base {
 namespace {
 
 TEST(CleanPath, Table) {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"", "."},           {".", "."},         {"/", "/"},           {"//", "/"},
-      {"a/", "a"},         {"a//b", "a/b"},    {"./a", "a"},         {"a/./b", "a/b"},
-      {"a/../b", "b"},     {"a/..", "."},      {"/..", "/"},         {"/../a", "/a"},
-      {"../a", "../a"},    {"../../a", "../../a"}, {"a/../../b", "../b"}, {"/a/b/../../c", "/c"},
-      {"/a/b/..", "/a"},   {"...", "..."},     {"/a/.../b", "/a/.../b"}, {"..a/b", "..a/b"},
-      {"../a/..", ".."},   {"/a/./", "/a"},    {"a/b/../..", "."}};
+  const std::pair<std::string_view, std::string_view> cases[] = {{"", "."},
+                                                                 {".", "."},
+                                                                 {"/", "/"},
+                                                                 {"//", "/"},
+                                                                 {"a/", "a"},
+                                                                 {"a//b", "a/b"},
+                                                                 {"./a", "a"},
+                                                                 {"a/./b", "a/b"},
+                                                                 {"a/../b", "b"},
+                                                                 {"a/..", "."},
+                                                                 {"/..", "/"},
+                                                                 {"/../a", "/a"},
+                                                                 {"../a", "../a"},
+                                                                 {"../../a", "../../a"},
+                                                                 {"a/../../b", "../b"},
+                                                                 {"/a/b/../../c", "/c"},
+                                                                 {"/a/b/..", "/a"},
+                                                                 {"...", "..."},
+                                                                 {"/a/.../b", "/a/.../b"},
+                                                                 {"..a/b", "..a/b"},
+                                                                 {"../a/..", ".."},
+                                                                 {"/a/./", "/a"},
+                                                                 {"a/b/../..", "."}};
   for (auto [in, out] : cases) EXPECT_EQ(CleanPath(in), out) << in;
 }
 
 TEST(NormalizeMethod, Table) {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"", ""},        {"op1", "op1"},      {"/op1", "/op1"},       {"//op1", "/op1"},
-      {"a/../op1", "op1"}, {"op1/", "op1"}, {"a/b", "a/b"},         {"%31", "%31"},
-      {"../op1", "op1"}, {"../../op1", "op1"}, {"..", ""},          {"a/./b", "a/b"},
-      {"/", "/"},      {".hidden", ".hidden"}, {"a//b/", "a/b"},    {"/../x", "/x"},
-      {"a b", "a b"},  {"\xc3\xa4", "\xc3\xa4"}, {"a/../../../b", "b"}};
+  const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},
+                                                                 {"op1", "op1"},
+                                                                 {"/op1", "/op1"},
+                                                                 {"//op1", "/op1"},
+                                                                 {"a/../op1", "op1"},
+                                                                 {"op1/", "op1"},
+                                                                 {"a/b", "a/b"},
+                                                                 {"%31", "%31"},
+                                                                 {"../op1", "op1"},
+                                                                 {"../../op1", "op1"},
+                                                                 {"..", ""},
+                                                                 {"a/./b", "a/b"},
+                                                                 {"/", "/"},
+                                                                 {".hidden", ".hidden"},
+                                                                 {"a//b/", "a/b"},
+                                                                 {"/../x", "/x"},
+                                                                 {"a b", "a b"},
+                                                                 {"\xc3\xa4", "\xc3\xa4"},
+                                                                 {"a/../../../b", "b"}};
   for (auto [in, out] : cases) EXPECT_EQ(NormalizeMethod(in).value(), out) << in;
 }
 
 TEST(NormalizeMethod, ForbiddenCharacters) {
-  for (std::string_view bad : {std::string_view("a#b"), std::string_view("a?b"), std::string_view("a\0b", 3),
-                               std::string_view("a\nb"), std::string_view("a\x7f")}) {
+  for (std::string_view bad :
+       {std::string_view("a#b"), std::string_view("a?b"), std::string_view("a\0b", 3),
+        std::string_view("a\nb"), std::string_view("a\x7f")}) {
     const auto got = NormalizeMethod(bad);
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().kind, Kind::kInvalidArgument);
   }
-  EXPECT_EQ(NormalizeMethod("op?x").error().message, "method contains forbidden character: \"op?x\"");
+  EXPECT_EQ(NormalizeMethod("op?x").error().message,
+            "method contains forbidden character: \"op?x\"");
 }
 
 TEST(ReadFile, ReadsAndNamesTheFailure) {

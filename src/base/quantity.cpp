@@ -31,8 +31,8 @@ constexpr std::array<Suffix, 16> kSuffixes{{{"", 0, 0},
                                             {"E", 0, 18}}};
 
 std::unexpected<Error> Bad(std::string_view text, std::string_view why) {
-  return Fail(Kind::kInvalidArgument,
-              StrCat("invalid quantity ", Quote(text), ": ", why, "; write it like 4Mi, 512Ki or 1048576"));
+  return Fail(Kind::kInvalidArgument, StrCat("invalid quantity ", Quote(text), ": ", why,
+                                             "; write it like 4Mi, 512Ki or 1048576"));
 }
 
 std::optional<Suffix> FindSuffix(std::string_view text) {
@@ -41,7 +41,8 @@ std::optional<Suffix> FindSuffix(std::string_view text) {
   }
   // "E" alone is exa, "E3" an exponent.
   if (text.size() > 1 && (text.front() == 'e' || text.front() == 'E')) {
-    if (auto exponent = ParseInt<int>(text.substr(1)); exponent && *exponent >= -30 && *exponent <= 30) {
+    if (auto exponent = ParseInt<int>(text.substr(1));
+        exponent && *exponent >= -30 && *exponent <= 30) {
       return Suffix{text, 0, *exponent};
     }
   }
@@ -77,8 +78,8 @@ Result<int64_t> ParseQuantity(std::string_view text) {
   if (!suffix) return Bad(whole, StrCat("unknown suffix ", Quote(text)));
   scale += suffix->decimal;
   for (int i = 0; i < suffix->binary; ++i) {
-    // Halving the scale's factors first would lose nothing, but 2^60 * 2^83 still fits 128 bits only
-    // when checked step by step.
+    // Halving the scale's factors first would lose nothing, but 2^60 * 2^83 still fits 128 bits
+    // only when checked step by step.
     if (value > (static_cast<unsigned __int128>(1) << 126)) return Bad(whole, "too large");
     value *= 2;
   }

@@ -62,7 +62,9 @@ uint64_t FastRandomBelow(uint64_t bound) {
   return static_cast<uint64_t>((static_cast<unsigned __int128>(FastRandom()) * bound) >> 64);
 }
 
-double FastRandomUnit() { return static_cast<double>(FastRandom() >> 11) * 0x1.0p-53; }
+double FastRandomUnit() {
+  return static_cast<double>(FastRandom() >> 11) * 0x1.0p-53;
+}
 
 Duration Jitter(Duration delay, double fraction) {
   const double factor = 1.0 + fraction * (2.0 * FastRandomUnit() - 1.0);

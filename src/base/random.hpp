@@ -1,5 +1,5 @@
-// Random numbers: unpredictable bytes from the kernel, buffered per thread, and a fast generator for
-// jitter and load balancing. Any thread; no locks.
+// Random numbers: unpredictable bytes from the kernel, buffered per thread, and a fast generator
+// for jitter and load balancing. Any thread; no locks.
 #pragma once
 
 #include <cstdint>

@@ -85,11 +85,21 @@ std::string Quote(std::string_view text) {
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (byte < 0x20 || byte == 0x7f) {
           out += "\\x";
@@ -115,7 +125,8 @@ Result<std::string> PercentDecode(std::string_view text, bool plus_is_space) {
       const int high = i + 1 < text.size() ? HexValue(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
       if (high < 0 || low < 0) {
-        return Fail(Kind::kInvalidArgument, StrCat("invalid URL escape ", Quote(text.substr(i, 3))));
+        return Fail(Kind::kInvalidArgument,
+                    StrCat("invalid URL escape ", Quote(text.substr(i, 3))));
       }
       out += static_cast<char>(high * 16 + low);
       i += 2;
@@ -140,8 +151,12 @@ void AppendEscaped(std::string& out, char c) {
 
 }  // namespace
 
-Result<std::string> PercentDecodePath(std::string_view text) { return PercentDecode(text, false); }
-Result<std::string> PercentDecodeQuery(std::string_view text) { return PercentDecode(text, true); }
+Result<std::string> PercentDecodePath(std::string_view text) {
+  return PercentDecode(text, false);
+}
+Result<std::string> PercentDecodeQuery(std::string_view text) {
+  return PercentDecode(text, true);
+}
 
 std::string PercentEncodePathSegment(std::string_view text) {
   std::string out;

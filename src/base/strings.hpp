@@ -15,9 +15,15 @@
 
 namespace base {
 
-constexpr char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr char UpperChar(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr char LowerChar(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+constexpr char UpperChar(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
+constexpr bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 constexpr bool IsSpace(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
 }
@@ -58,16 +64,16 @@ namespace internal {
 // One argument of StrCat: a view of text, or of digits kept in its own buffer.
 class Piece {
  public:
-  Piece(std::string_view text) : view_(text) {}                     // NOLINT
-  Piece(const std::string& text) : view_(text) {}                   // NOLINT
-  Piece(const char* text) : view_(text) {}                          // NOLINT
-  Piece(char c) : view_(buffer_, 1) { buffer_[0] = c; }             // NOLINT
-  Piece(bool b) : view_(b ? "true" : "false") {}                    // NOLINT
+  Piece(std::string_view text) : view_(text) {}          // NOLINT
+  Piece(const std::string& text) : view_(text) {}        // NOLINT
+  Piece(const char* text) : view_(text) {}               // NOLINT
+  Piece(char c) : view_(buffer_, 1) { buffer_[0] = c; }  // NOLINT
+  Piece(bool b) : view_(b ? "true" : "false") {}         // NOLINT
   template <std::integral T>
     requires(!std::same_as<T, char> && !std::same_as<T, bool>)
-  Piece(T value)                                                    // NOLINT
+  Piece(T value)  // NOLINT
       : view_(buffer_, std::to_chars(buffer_, buffer_ + sizeof buffer_, value).ptr - buffer_) {}
-  Piece(double value)                                               // NOLINT
+  Piece(double value)  // NOLINT
       : view_(buffer_, std::to_chars(buffer_, buffer_ + sizeof buffer_, value).ptr - buffer_) {}
   Piece(const Piece&) = delete;
   Piece& operator=(const Piece&) = delete;

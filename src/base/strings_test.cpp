@@ -35,8 +35,9 @@ TEST(Strings, SplitsAndJoins) {
 
 TEST(Strings, Concatenates) {
   const std::string text = "x";
-  EXPECT_EQ(StrCat(text, 'c', -3, uint64_t{18446744073709551615u}, true, 1.5, std::string_view("v")),
-            "xc-318446744073709551615true1.5v");
+  EXPECT_EQ(
+      StrCat(text, 'c', -3, uint64_t{18446744073709551615u}, true, 1.5, std::string_view("v")),
+      "xc-318446744073709551615true1.5v");
   std::string out = "a";
   StrAppend(out, 1, "b");
   EXPECT_EQ(out, "a1b");
@@ -58,7 +59,8 @@ TEST(Strings, ParsesNumbers) {
   EXPECT_EQ(ParseInt("-12"), -12);
   EXPECT_EQ(ParseInt("+12"), 12);
   EXPECT_EQ(ParseInt<int32_t>("2147483648"), std::nullopt);
-  for (std::string_view bad : {"", "1x", " 1", "+-1", "+", "0x1"}) EXPECT_FALSE(ParseInt(bad)) << bad;
+  for (std::string_view bad : {"", "1x", " 1", "+-1", "+", "0x1"})
+    EXPECT_FALSE(ParseInt(bad)) << bad;
   EXPECT_EQ(ParseUint<uint16_t>("65535"), 65535);
   EXPECT_FALSE(ParseUint<uint16_t>("65536"));
   EXPECT_FALSE(ParseUint("-1"));
@@ -112,13 +114,14 @@ TEST(Random, StaysInItsBounds) {
   EXPECT_EQ(FastRandomBelow(0), 0u);
   unsigned char large[2000] = {};
   FillRandom(large);
-  EXPECT_TRUE(std::any_of(std::begin(large), std::end(large), [](unsigned char c) { return c != 0; }));
+  EXPECT_TRUE(
+      std::any_of(std::begin(large), std::end(large), [](unsigned char c) { return c != 0; }));
 }
 
 TEST(Utf8, ValidatesStrictly) {
   EXPECT_TRUE(IsValidUtf8("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
-  for (std::string_view bad :
-       {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8", "\xe2\x82"}) {
+  for (std::string_view bad : {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                               "\xf4\x90\x80\x80", "\xf8", "\xe2\x82"}) {
     EXPECT_FALSE(IsValidUtf8(bad));
   }
 }

@@ -17,7 +17,8 @@ using std::chrono::sys_days;
 
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-constexpr std::array<std::string_view, 7> kWeekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<std::string_view, 7> kWeekdays{"Sun", "Mon", "Tue", "Wed",
+                                                    "Thu", "Fri", "Sat"};
 
 void Pad(std::string& out, uint64_t value, size_t width) {
   const std::string digits = std::to_string(value);
@@ -109,8 +110,8 @@ std::optional<WallTime> Build(const Fields& f, int64_t nanos, int64_t offset_sec
                                          std::chrono::month(static_cast<unsigned>(f.month)),
                                          std::chrono::day(static_cast<unsigned>(f.day))};
   if (!date.ok() || f.hour > 23 || f.minute > 59 || f.second > 59) return std::nullopt;
-  const int64_t total = sys_days(date).time_since_epoch().count() * int64_t{86400} +
-                        f.hour * 3600 + f.minute * 60 + f.second - offset_seconds;
+  const int64_t total = sys_days(date).time_since_epoch().count() * int64_t{86400} + f.hour * 3600 +
+                        f.minute * 60 + f.second - offset_seconds;
   constexpr int64_t kLimit = 9'223'372'035;
   if (total > kLimit) return WallTime::max();
   if (total < -kLimit) return WallTime::min();
@@ -123,10 +124,18 @@ WallTime WallNow() {
   return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
 }
 
-std::string FormatRfc3339(WallTime time) { return Format(time, seconds(0), true, false); }
-std::string FormatRfc3339Nano(WallTime time) { return Format(time, seconds(0), true, true); }
-std::string FormatRfc3339Local(WallTime time) { return FormatLocal(time, false); }
-std::string FormatRfc3339NanoLocal(WallTime time) { return FormatLocal(time, true); }
+std::string FormatRfc3339(WallTime time) {
+  return Format(time, seconds(0), true, false);
+}
+std::string FormatRfc3339Nano(WallTime time) {
+  return Format(time, seconds(0), true, true);
+}
+std::string FormatRfc3339Local(WallTime time) {
+  return FormatLocal(time, false);
+}
+std::string FormatRfc3339NanoLocal(WallTime time) {
+  return FormatLocal(time, true);
+}
 
 std::optional<WallTime> ParseRfc3339(std::string_view text) {
   Fields f{};

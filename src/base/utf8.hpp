@@ -32,8 +32,7 @@ inline Rune DecodeUtf8(std::string_view text, size_t& i) {
     return {rune, true};
   }
   if (first >= 0xe0 && first <= 0xef && tail(i + 1) && tail(i + 2)) {
-    const uint32_t rune =
-        (first & 0x0f) << 12 | (byte(i + 1) & 0x3f) << 6 | (byte(i + 2) & 0x3f);
+    const uint32_t rune = (first & 0x0f) << 12 | (byte(i + 1) & 0x3f) << 6 | (byte(i + 2) & 0x3f);
     if (rune >= 0x800 && (rune < 0xd800 || rune > 0xdfff)) {
       i += 3;
       return {rune, true};

@@ -28,7 +28,7 @@ struct SecretKeyRef {
 /// A named value: given as text, as a secret, or as an environment variable.
 struct NameValue {
   std::string name;
-  std::string value;         // text; JSON text when the YAML held a number, list or mapping
+  std::string value;  // text; JSON text when the YAML held a number, list or mapping
   bool has_value = false;
   SecretKeyRef secret_key_ref;
   std::string env_ref;

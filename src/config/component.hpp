@@ -27,7 +27,8 @@ struct Component {
   std::chrono::nanoseconds InitTimeout() const;
 };
 
-/// Reads a document that is a Component (or a JSON object of one). Errors name file, line and field.
+/// Reads a document that is a Component (or a JSON object of one). Errors name file, line and
+/// field.
 base::Result<Component> ParseComponent(const Document& document);
 
 void ReadComponent(Fields& root, Component& out);

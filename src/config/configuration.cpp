@@ -21,16 +21,19 @@ double Tracing::SamplingRate() const {
 bool Metric::IncreasedCardinality() const {
   return http ? http->increased_cardinality.value_or(true) : true;
 }
-bool Metric::ExcludeVerbs() const { return http ? http->exclude_verbs.value_or(false) : false; }
+bool Metric::ExcludeVerbs() const {
+  return http ? http->exclude_verbs.value_or(false) : false;
+}
 std::vector<std::string> Metric::PathMatching() const {
-  return http ? http->path_matching.value_or(std::vector<std::string>()) : std::vector<std::string>();
+  return http ? http->path_matching.value_or(std::vector<std::string>())
+              : std::vector<std::string>();
 }
 
 std::vector<int64_t> Metric::LatencyBuckets() const {
   if (latency_distribution_buckets) return *latency_distribution_buckets;
-  return {1,   2,   3,   4,   5,   6,   8,   10,   13,   16,   20,    25,    30,    40,    50,   65, 80,
-          100, 130, 160, 200, 250, 300, 400, 500,  650,  800,  1000,  2000,  5000,  10000, 20000,
-          50000, 100000};
+  return {1,   2,   3,   4,    5,    6,    8,     10,    13,    16,    20,  25,
+          30,  40,  50,  65,   80,   100,  130,   160,   200,   250,   300, 400,
+          500, 650, 800, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 }
 
 bool SecretsScope::Allows(std::string_view secret) const {
@@ -88,18 +91,20 @@ base::Status CheckConfiguration(const Configuration& configuration) {
   std::set<std::string> stores;
   for (const SecretsScope& scope : configuration.secret_scopes) {
     if (!stores.insert(scope.store_name).second) {
-      return base::Fail(base::Kind::kInvalidArgument,
-                        base::StrCat("error loading configuration: field spec.secrets.scopes: the store ",
-                                     base::Quote(scope.store_name),
-                                     " is listed twice; merge its entries into one"));
+      return base::Fail(
+          base::Kind::kInvalidArgument,
+          base::StrCat("error loading configuration: field spec.secrets.scopes: the store ",
+                       base::Quote(scope.store_name),
+                       " is listed twice; merge its entries into one"));
     }
     const std::string& access = scope.default_access;
     if (!access.empty() && !base::EqualsIgnoreCase(access, "allow") &&
         !base::EqualsIgnoreCase(access, "deny")) {
-      return base::Fail(base::Kind::kInvalidArgument,
-                        base::StrCat("error loading configuration: field spec.secrets.scopes: defaultAccess ",
-                                     base::Quote(access), " of store ", base::Quote(scope.store_name),
-                                     " must be allow or deny"));
+      return base::Fail(
+          base::Kind::kInvalidArgument,
+          base::StrCat("error loading configuration: field spec.secrets.scopes: defaultAccess ",
+                       base::Quote(access), " of store ", base::Quote(scope.store_name),
+                       " must be allow or deny"));
     }
   }
   for (const AppPolicy& policy : configuration.access_control.policies) {
@@ -117,9 +122,10 @@ base::Status CheckConfiguration(const Configuration& configuration) {
   const std::string& protocol = configuration.tracing.otel.protocol;
   if (!configuration.tracing.otel.endpoint_address.empty() && protocol != "grpc" &&
       protocol != "http") {
-    return base::Fail(base::Kind::kInvalidArgument,
-                      base::StrCat("error loading configuration: field spec.tracing.otel.protocol: ",
-                                   base::Quote(protocol), " must be grpc or http"));
+    return base::Fail(
+        base::Kind::kInvalidArgument,
+        base::StrCat("error loading configuration: field spec.tracing.otel.protocol: ",
+                     base::Quote(protocol), " must be grpc or http"));
   }
   return {};
 }

@@ -144,7 +144,7 @@ struct Configuration {
   std::vector<Handler> http_pipeline;
   std::vector<Handler> app_http_pipeline;
   Tracing tracing;
-  Metric metric;   // use Metrics(), which has `metrics` laid over it
+  Metric metric;  // use Metrics(), which has `metrics` laid over it
   Metric metrics;
   Mtls mtls;
   std::vector<SecretsScope> secret_scopes;

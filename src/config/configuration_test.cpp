@@ -112,12 +112,13 @@ TEST(Configuration, AllFields) {
 }
 
 TEST(Configuration, LaterFilesOverrideScalarsAndReplaceLists) {
-  const Configuration c = Merge({"  tracing: {samplingRate: 1, otel: {protocol: grpc, endpointAddress: a}}\n"
-                                 "  features: [{name: A, enabled: true}, {name: B, enabled: true}]\n"
-                                 "  metric: {enabled: true, recordErrorCodes: true}\n",
-                                 "  tracing: {otel: {endpointAddress: b}}\n"
-                                 "  features: [{name: C, enabled: true}]\n"
-                                 "  metrics: {enabled: false, http: {excludeVerbs: true}}\n"});
+  const Configuration c =
+      Merge({"  tracing: {samplingRate: 1, otel: {protocol: grpc, endpointAddress: a}}\n"
+             "  features: [{name: A, enabled: true}, {name: B, enabled: true}]\n"
+             "  metric: {enabled: true, recordErrorCodes: true}\n",
+             "  tracing: {otel: {endpointAddress: b}}\n"
+             "  features: [{name: C, enabled: true}]\n"
+             "  metrics: {enabled: false, http: {excludeVerbs: true}}\n"});
   EXPECT_EQ(c.tracing.sampling_rate, "1");
   EXPECT_EQ(c.tracing.otel.endpoint_address, "b");
   EXPECT_EQ(c.tracing.otel.protocol, "grpc");
@@ -129,8 +130,8 @@ TEST(Configuration, LaterFilesOverrideScalarsAndReplaceLists) {
 }
 
 TEST(Configuration, SamplingRate) {
-  const std::pair<const char*, double> cases[] = {
-      {"", 1e-4}, {"x", 1e-4}, {"0", 0}, {"1", 1}, {"2", 1}, {"-1", 0}, {"0.25", 0.25}};
+  const std::pair<const char*, double> cases[] = {{"", 1e-4}, {"x", 1e-4}, {"0", 0},      {"1", 1},
+                                                  {"2", 1},   {"-1", 0},   {"0.25", 0.25}};
   for (const auto& [text, rate] : cases) {
     EXPECT_DOUBLE_EQ(Tracing{.sampling_rate = text}.SamplingRate(), rate) << text;
   }
@@ -149,7 +150,8 @@ TEST(Configuration, SecretScopes) {
 
 TEST(Configuration, ChecksAfterMerging) {
   const std::pair<const char*, const char*> cases[] = {
-      {"  secrets: {scopes: [{storeName: s}, {storeName: s}]}\n", "the store \"s\" is listed twice"},
+      {"  secrets: {scopes: [{storeName: s}, {storeName: s}]}\n",
+       "the store \"s\" is listed twice"},
       {"  secrets: {scopes: [{storeName: s, defaultAccess: maybe}]}\n", "must be allow or deny"},
       {"  accessControl: {policies: [{appId: a, namespace: n}]}\n",
        "invalid access control spec. policy for app \"a\": missing trustDomain"},
@@ -163,11 +165,13 @@ TEST(Configuration, ChecksAfterMerging) {
 
 TEST(Configuration, FilesAndEnvironment) {
   namespace fs = std::filesystem;
-  const fs::path dir = fs::path(testing::TempDir()) / ("configuration_" + std::to_string(::getpid()));
+  const fs::path dir =
+      fs::path(testing::TempDir()) / ("configuration_" + std::to_string(::getpid()));
   fs::create_directories(dir);
-  std::ofstream(dir / "a.yaml") << "---\nkind: Configuration\nmetadata: {name: a}\nspec:\n"
-                                   "  tracing: {samplingRate: \"$RATE\", zipkin: {endpointAddress: \"${ZIPKIN}/x\"}}\n"
-                                   "---\nspec: {tracing: {samplingRate: \"0.9\"}}\n";
+  std::ofstream(dir / "a.yaml")
+      << "---\nkind: Configuration\nmetadata: {name: a}\nspec:\n"
+         "  tracing: {samplingRate: \"$RATE\", zipkin: {endpointAddress: \"${ZIPKIN}/x\"}}\n"
+         "---\nspec: {tracing: {samplingRate: \"0.9\"}}\n";
   std::ofstream(dir / "bad.yaml") << "spec:\n  features: 5\n";
   const MapEnv env({{"RATE", "0.3"}, {"ZIPKIN", "http://z"}});
   const auto got = LoadConfiguration({(dir / "a.yaml").string()}, env);
@@ -180,7 +184,8 @@ TEST(Configuration, FilesAndEnvironment) {
                                      ":2: field spec.features: expected a list, found an integer");
   const auto missing = LoadConfiguration({(dir / "none.yaml").string()}, env);
   ASSERT_FALSE(missing);
-  EXPECT_TRUE(missing.error().message.starts_with("error loading configuration: ")) << missing.error().message;
+  EXPECT_TRUE(missing.error().message.starts_with("error loading configuration: "))
+      << missing.error().message;
   EXPECT_TRUE(LoadConfiguration({}, env));
   fs::remove_all(dir);
 }

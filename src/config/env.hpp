@@ -35,8 +35,8 @@ class MapEnv : public Env {
   std::map<std::string, std::string> values_;
 };
 
-/// Replaces $NAME and ${NAME} by their values as Go's os.ExpandEnv does: unset is empty, "${}" and an
-/// unclosed "${" vanish, a "$" before any other character stays.
+/// Replaces $NAME and ${NAME} by their values as Go's os.ExpandEnv does: unset is empty, "${}" and
+/// an unclosed "${" vanish, a "$" before any other character stays.
 std::string ExpandEnv(std::string_view text, const Env& env);
 
 }  // namespace config

@@ -27,7 +27,8 @@ std::string Set(std::string_view text, bool& out) {
   } else if (std::find(kFalse.begin(), kFalse.end(), text) != kFalse.end()) {
     out = false;
   } else {
-    return StrCat("strconv.ParseBool: parsing ", Quote(text), ": invalid syntax; use true or false");
+    return StrCat("strconv.ParseBool: parsing ", Quote(text),
+                  ": invalid syntax; use true or false");
   }
   return "";
 }
@@ -50,8 +51,12 @@ std::string SetNumber(std::string_view text, T& out, std::string_view function) 
   return StrCat("strconv.", function, ": parsing ", Quote(text), ": ",
                 number ? "value out of range" : "invalid syntax; use a whole number");
 }
-std::string Set(std::string_view text, int64_t& out) { return SetNumber(text, out, "ParseInt"); }
-std::string Set(std::string_view text, uint64_t& out) { return SetNumber(text, out, "ParseUint"); }
+std::string Set(std::string_view text, int64_t& out) {
+  return SetNumber(text, out, "ParseInt");
+}
+std::string Set(std::string_view text, uint64_t& out) {
+  return SetNumber(text, out, "ParseUint");
+}
 
 std::string Set(std::string_view text, std::chrono::nanoseconds& out) {
   auto value = base::ParseDuration(text);

@@ -10,7 +10,7 @@ using enum FlagGroup;
 
 constexpr std::string_view kWorkflows = "actors and workflows";
 
-const Flag kFlags[] = {
+constexpr Flag kFlags[] = {
     {"app-id", &R::app_id, kApplication, "ID", "",
      "Name of the application. Required (unless --apps-path is given), without dots."},
     {"app-port", &R::app_port, kApplication, "PORT", "",
@@ -122,8 +122,7 @@ const Flag kFlags[] = {
     {"actors-disseminate-timeout", &R::actors_disseminate_timeout, kActors, "TIME", "30s",
      "How long a new placement table may take.", "", "", kWorkflows},
     {"scheduler-host-address", &R::scheduler_address, kActors, "LIST", "",
-     "Addresses of the scheduler.", "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "",
-     "jobs and reminders"},
+     "Addresses of the scheduler.", "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "", "jobs and reminders"},
     {"scheduler-job-streams", &R::scheduler_job_streams, kActors, "N", "3",
      "Streams to each scheduler host.", "", "", "jobs and reminders"},
     {"reminders-service", &R::reminders_service, kActors, "TEXT", "", "No effect.", "",
@@ -145,21 +144,33 @@ const Flag kFlags[] = {
 
 std::string_view FlagGroupTitle(FlagGroup group) {
   switch (group) {
-    case kApplication: return "The application";
-    case kSharing: return "Sharing (only in this runtime)";
-    case kServers: return "Servers and limits";
-    case kHealth: return "Health checks of the application";
-    case kResources: return "Resources and configuration";
-    case kObservability: return "Logs, metrics, profiles";
-    case kControlPlane: return "Control plane and mTLS";
-    case kActors: return "Actors, workflows, jobs";
-    case kLifecycle: return "Start and end";
-    case kCount: break;
+    case kApplication:
+      return "The application";
+    case kSharing:
+      return "Sharing (only in this runtime)";
+    case kServers:
+      return "Servers and limits";
+    case kHealth:
+      return "Health checks of the application";
+    case kResources:
+      return "Resources and configuration";
+    case kObservability:
+      return "Logs, metrics, profiles";
+    case kControlPlane:
+      return "Control plane and mTLS";
+    case kActors:
+      return "Actors, workflows, jobs";
+    case kLifecycle:
+      return "Start and end";
+    case kCount:
+      break;
   }
   return "";
 }
 
-std::span<const Flag> FlagTable() { return kFlags; }
+std::span<const Flag> FlagTable() {
+  return kFlags;
+}
 
 const Flag* FindFlag(std::string_view name) {
   const auto flag = std::find_if(std::begin(kFlags), std::end(kFlags),

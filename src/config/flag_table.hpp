@@ -89,7 +89,7 @@ struct Flag {
   std::string_view help;
   std::string_view env = "";         // variable used when the flag is not given
   std::string_view deprecated = "";  // what to use instead
-  std::string_view later = "";       // the feature that is still missing, when the flag does nothing
+  std::string_view later = "";  // the feature that is still missing, when the flag does nothing
   bool hidden = false;
 };
 

@@ -95,8 +95,8 @@ base::Result<Properties> ResolveMetadata(const Component& component, const Templ
     const auto fail = [&](const base::Error& error) {
       base::Error out = error;
       const int line = item.line > 0 ? item.line : component.source.line;
-      out.message = base::StrCat("component ", component.meta.name, " (", component.source.file, ":",
-                                 line, "): metadata ", item.name, ": ", error.message);
+      out.message = base::StrCat("component ", component.meta.name, " (", component.source.file,
+                                 ":", line, "): metadata ", item.name, ": ", error.message);
       return base::Fail(std::move(out));
     };
     std::vector<std::string> notes;

@@ -25,16 +25,16 @@ struct TemplateContext {
   std::string namespace_name;  // "default" when the process has none
   std::string pod_name;        // empty = POD_NAME is not set
   bool kubernetes = false;
-  const Env* env = nullptr;    // needed; lives through the call
-  SecretLookup secrets;        // may be empty when no manifest refers to one
+  const Env* env = nullptr;  // needed; lives through the call
+  SecretLookup secrets;      // may be empty when no manifest refers to one
 };
 
 /// Whether manifests may refer to the environment variable: not empty, not APP_API_TOKEN, no DAPR_
 /// prefix, no space, and listed when DAPR_ENV_KEYS lists any; compared in upper case.
 bool EnvRefAllowed(std::string_view name, const Env& env);
 
-/// Replaces {uuid} (a new one each), {podName}, {namespace} (as "<namespace>.<app-id>") and {appID}.
-/// Fails when {podName} is used and there is none.
+/// Replaces {uuid} (a new one each), {podName}, {namespace} (as "<namespace>.<app-id>") and
+/// {appID}. Fails when {podName} is used and there is none.
 base::Result<std::string> ExpandPlaceholders(std::string_view text, const TemplateContext& context);
 
 /// The store that secretKeyRef of a resource means: its own, else "kubernetes" in Kubernetes mode,

@@ -1,8 +1,7 @@
-#include "config/metadata_template.hpp"
-
 #include <gtest/gtest.h>
 
 #include "base/uuid.hpp"
+#include "config/metadata_template.hpp"
 
 namespace config {
 namespace {
@@ -24,8 +23,8 @@ TEST(Placeholders, Table) {
   const MapEnv env;
   TemplateContext context = Context(env);
   const std::pair<const char*, const char*> cases[] = {
-      {"plain", "plain"}, {"{appID}-{podName}", "app-pod"}, {"{namespace}", "ns.app"},
-      {"{other}{", "{other}{"}, {"{{appID}}", "{app}"}, {"{appid}", "{appid}"}};
+      {"plain", "plain"},       {"{appID}-{podName}", "app-pod"}, {"{namespace}", "ns.app"},
+      {"{other}{", "{other}{"}, {"{{appID}}", "{app}"},           {"{appid}", "{appid}"}};
   for (const auto& [in, out] : cases) EXPECT_EQ(ExpandPlaceholders(in, context).value(), out) << in;
   const std::string ids = ExpandPlaceholders("{uuid}{uuid}", context).value();
   ASSERT_EQ(ids.size(), 72u);
@@ -38,7 +37,8 @@ TEST(Placeholders, Table) {
 TEST(EnvRef, Rules) {
   const MapEnv open;
   const MapEnv listed({{"DAPR_ENV_KEYS", "REGION zone"}});
-  for (const char* denied : {"", "APP_API_TOKEN", "app_api_token", "DAPR_API_TOKEN", "dapr_x", "A B"}) {
+  for (const char* denied :
+       {"", "APP_API_TOKEN", "app_api_token", "DAPR_API_TOKEN", "dapr_x", "A B"}) {
     EXPECT_FALSE(EnvRefAllowed(denied, open)) << denied;
     EXPECT_FALSE(EnvRefAllowed(denied, listed)) << denied;
   }
@@ -60,16 +60,16 @@ Component Make(std::vector<NameValue> metadata, std::string store = "") {
 TEST(ResolveMetadata, Sources) {
   const MapEnv env({{"REGION", "eu"}, {"DAPR_API_TOKEN", "t"}});
   std::vector<std::string> warnings;
-  const auto got = ResolveMetadata(
-      Make({{.name = "a", .value = "x{appID}", .has_value = true},
-            {.name = "b", .secret_key_ref = {"s", "k"}},
-            {.name = "c", .secret_key_ref = {"s", ""}},
-            {.name = "d", .env_ref = "REGION"},
-            {.name = "e", .env_ref = "DAPR_API_TOKEN"},
-            {.name = "f", .value = "v", .has_value = true, .env_ref = "REGION"},
-            {.name = "g"}},
-           "vault"),
-      Context(env), warnings);
+  const auto got =
+      ResolveMetadata(Make({{.name = "a", .value = "x{appID}", .has_value = true},
+                            {.name = "b", .secret_key_ref = {"s", "k"}},
+                            {.name = "c", .secret_key_ref = {"s", ""}},
+                            {.name = "d", .env_ref = "REGION"},
+                            {.name = "e", .env_ref = "DAPR_API_TOKEN"},
+                            {.name = "f", .value = "v", .has_value = true, .env_ref = "REGION"},
+                            {.name = "g"}},
+                           "vault"),
+                      Context(env), warnings);
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->Get("A"), "xapp");
   EXPECT_EQ(got->Get("b"), "vault/s/k");
@@ -86,20 +86,23 @@ TEST(ResolveMetadata, SecretStoresAndFailures) {
   const MapEnv env;
   std::vector<std::string> warnings;
   // No store in standalone mode: left empty, said once.
-  auto got = ResolveMetadata(Make({{.name = "p", .secret_key_ref = {"s", "k"}}}), Context(env), warnings);
+  auto got =
+      ResolveMetadata(Make({{.name = "p", .secret_key_ref = {"s", "k"}}}), Context(env), warnings);
   ASSERT_TRUE(got);
   EXPECT_EQ(got->Get("p"), "");
   EXPECT_EQ(warnings.size(), 1u);
   TemplateContext kubernetes = Context(env);
   kubernetes.kubernetes = true;
-  got = ResolveMetadata(Make({{.name = "p", .secret_key_ref = {"s", "k"}},
-                              {.name = "q", .value = "aGk=", .has_value = true, .secret_key_ref = {"s", "k"}}}),
-                        kubernetes, warnings);
+  got = ResolveMetadata(
+      Make({{.name = "p", .secret_key_ref = {"s", "k"}},
+            {.name = "q", .value = "aGk=", .has_value = true, .secret_key_ref = {"s", "k"}}}),
+      kubernetes, warnings);
   ASSERT_TRUE(got);
   EXPECT_EQ(got->Get("p"), "kubernetes/s/k");
   EXPECT_EQ(got->Get("q"), "hi");
-  const auto failed = ResolveMetadata(
-      Make({{.name = "p", .secret_key_ref = {"missing", "k"}, .line = 9}}, "v"), Context(env), warnings);
+  const auto failed =
+      ResolveMetadata(Make({{.name = "p", .secret_key_ref = {"missing", "k"}, .line = 9}}, "v"),
+                      Context(env), warnings);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind, base::Kind::kNotFound);
   EXPECT_EQ(failed.error().message,
@@ -132,7 +135,8 @@ TEST(Properties, TypedGetters) {
   EXPECT_EQ(p.Double("n", 0).value(), 42.0);
   EXPECT_EQ(p.Duration("t", seconds(1)).value(), seconds(60));
   EXPECT_EQ(p.Duration("bare", seconds(1)).value(), seconds(3));
-  EXPECT_EQ(p.Duration("bare", seconds(1), BareNumber::kMilliseconds).value(), nanoseconds(3'000'000));
+  EXPECT_EQ(p.Duration("bare", seconds(1), BareNumber::kMilliseconds).value(),
+            nanoseconds(3'000'000));
   EXPECT_FALSE(p.Duration("bare", seconds(1), BareNumber::kError));
   EXPECT_FALSE(p.Duration("bad", seconds(1)));
   EXPECT_EQ(p.Duration("empty", seconds(9)).value(), seconds(9));

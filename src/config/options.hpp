@@ -22,8 +22,12 @@ enum class LogLevel { kDebug, kInfo, kWarn, kError, kFatal };
 /// Case is ignored; "" means http. None for anything else.
 std::optional<AppProtocol> ParseAppProtocol(std::string_view text);
 std::string_view AppProtocolName(AppProtocol protocol);
-inline bool IsGrpc(AppProtocol p) { return p == AppProtocol::kGrpc || p == AppProtocol::kGrpcs; }
-inline bool IsTls(AppProtocol p) { return p == AppProtocol::kHttps || p == AppProtocol::kGrpcs; }
+inline bool IsGrpc(AppProtocol p) {
+  return p == AppProtocol::kGrpc || p == AppProtocol::kGrpcs;
+}
+inline bool IsTls(AppProtocol p) {
+  return p == AppProtocol::kHttps || p == AppProtocol::kGrpcs;
+}
 std::string_view LogLevelName(LogLevel level);
 
 /// What comes from environment variables alone. Tokens in here must not be logged.
@@ -56,7 +60,7 @@ struct Options {
 
   // The application.
   std::string app_id;
-  uint16_t app_port = 0;  // 0 = no app channel
+  uint16_t app_port = 0;                          // 0 = no app channel
   AppProtocol app_protocol = AppProtocol::kHttp;  // --app-ssl already applied
   std::string app_channel_address = "127.0.0.1";
   int64_t app_max_concurrency = -1;  // <= 0 = unlimited
@@ -151,7 +155,8 @@ ParseOutcome ParseOptions(std::span<const std::string> args, const Env& env,
 ParseOutcome ParseOptions(int argc, const char* const* argv, const Env& env,
                           const BuildInfo& build = {});
 
-/// Refuses the root user in Kubernetes mode unless DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK says so.
+/// Refuses the root user in Kubernetes mode unless DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK says
+/// so.
 base::Status CheckProcessUser(const Options& options, unsigned uid);
 
 }  // namespace config

@@ -82,11 +82,13 @@ TEST(Options, Forms) {
   EXPECT_EQ(Good({"--enable-api-logging=false"}).enable_api_logging, false);
   EXPECT_EQ(Good({"--enable-api-logging"}).enable_api_logging, true);
   EXPECT_EQ(Good({"--app-max-concurrency", "-10"}).app_max_concurrency, -10);
-  EXPECT_EQ(Good({"--resources-path", "a,b", "--resources-path=c"}).resources_paths, (V{"a", "b", "c"}));
+  EXPECT_EQ(Good({"--resources-path", "a,b", "--resources-path=c"}).resources_paths,
+            (V{"a", "b", "c"}));
   EXPECT_EQ(Good({"--config", "\"x,y\",z"}).configs, (V{"x,y", "z"}));
   EXPECT_EQ(Good({"--components-path", "a"}).resources_paths, (V{"a"}));
   EXPECT_EQ(Good({"--components-path", "a", "--resources-path", "b"}).resources_paths, (V{"b"}));
-  EXPECT_EQ(Good({"--dapr-listen-addresses", " 1.1.1.1, ::1 "}).listen_addresses, (V{"1.1.1.1", "::1"}));
+  EXPECT_EQ(Good({"--dapr-listen-addresses", " 1.1.1.1, ::1 "}).listen_addresses,
+            (V{"1.1.1.1", "::1"}));
   EXPECT_EQ(Good({"--placement-host-address", "a:1,b:2"}).placement_addresses, (V{"a:1", "b:2"}));
   EXPECT_EQ(Good({"--allowed-origins", "*"}).allowed_origins, (V{"*"}));
   EXPECT_EQ(Good({"--dapr-public-port", "3501"}).public_port, 3501);
@@ -97,7 +99,8 @@ TEST(Options, ValuesAndTheirDefaults) {
   EXPECT_EQ(Good({"--app-protocol", ""}).app_protocol, AppProtocol::kHttp);
   EXPECT_EQ(Good({"--app-ssl"}).app_protocol, AppProtocol::kHttps);
   EXPECT_EQ(Good({"--app-ssl", "--app-protocol=grpc"}).app_protocol, AppProtocol::kGrpcs);
-  EXPECT_EQ(Good({"--max-body-size", "1Ki", "--dapr-http-max-request-size", "9"}).max_body_size, 1024);
+  EXPECT_EQ(Good({"--max-body-size", "1Ki", "--dapr-http-max-request-size", "9"}).max_body_size,
+            1024);
   EXPECT_EQ(Good({"--dapr-http-max-request-size", "9"}).max_body_size, 9 << 20);
   EXPECT_EQ(Good({"--max-body-size", "0"}).max_body_size, 0);
   EXPECT_EQ(Good({"--max-body-size", "-1"}).max_body_size, 4 << 20);
@@ -106,10 +109,12 @@ TEST(Options, ValuesAndTheirDefaults) {
   EXPECT_EQ(Good({"--dapr-graceful-shutdown-seconds", "0"}).graceful_shutdown, seconds(0));
   EXPECT_EQ(Good({"--dapr-block-shutdown-duration", "1m"}).block_shutdown, seconds(60));
   EXPECT_EQ(Good({"--app-binding-options-timeout", "0"}).app_binding_options_timeout, seconds(3));
-  EXPECT_EQ(Good({"--app-health-probe-interval=0", "--app-health-probe-timeout=-4"}).app_health.timeout,
-            milliseconds(500));
-  EXPECT_EQ(Good({"--app-health-probe-interval=1", "--app-health-probe-timeout=1000"}).app_health.timeout,
-            seconds(1));
+  EXPECT_EQ(
+      Good({"--app-health-probe-interval=0", "--app-health-probe-timeout=-4"}).app_health.timeout,
+      milliseconds(500));
+  EXPECT_EQ(
+      Good({"--app-health-probe-interval=1", "--app-health-probe-timeout=1000"}).app_health.timeout,
+      seconds(1));
   EXPECT_EQ(Good({"--app-health-threshold", "3000000000"}).app_health.threshold, 3);
   const Options none = Good({"--disable-init-endpoints", " Config ,SUBSCRIBE"});
   EXPECT_FALSE(none.ask_app_config);
@@ -138,9 +143,9 @@ TEST(Options, Environment) {
   EXPECT_EQ(o.control_plane_namespace, "cp");
   EXPECT_EQ(o.scheduler_addresses, (V{"s1:1", "s2:2"}));
   EXPECT_EQ(o.env.components_sockets_folder, "/s");
-  const Options flags = Good({"--control-plane-trust-domain", "localhost", "--scheduler-host-address", "x:1"},
-                             {{"DAPR_CONTROLPLANE_TRUST_DOMAIN", "td"},
-                              {"DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "s1:1"}});
+  const Options flags = Good(
+      {"--control-plane-trust-domain", "localhost", "--scheduler-host-address", "x:1"},
+      {{"DAPR_CONTROLPLANE_TRUST_DOMAIN", "td"}, {"DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "s1:1"}});
   EXPECT_EQ(flags.trust_domain, "localhost");
   EXPECT_EQ(flags.scheduler_addresses, (V{"x:1"}));
   EXPECT_FALSE(Good({}, {{"NAMESPACE", ""}}).env.namespace_name);
@@ -154,8 +159,10 @@ TEST(Options, Exit2) {
       {{"---x"}, "bad flag syntax: ---x"},
       {{"--=x"}, "bad flag syntax: --=x"},
       {{"--app-port"}, "flag needs an argument: --app-port"},
-      {{"--app-max-concurrency", "many"}, "invalid argument \"many\" for \"--app-max-concurrency\" flag"},
-      {{"--scheduler-job-streams=-1"}, "invalid argument \"-1\" for \"--scheduler-job-streams\" flag"},
+      {{"--app-max-concurrency", "many"},
+       "invalid argument \"many\" for \"--app-max-concurrency\" flag"},
+      {{"--scheduler-job-streams=-1"},
+       "invalid argument \"-1\" for \"--scheduler-job-streams\" flag"},
       {{"--enable-metrics=maybe"}, "invalid argument \"maybe\" for \"--enable-metrics\" flag"},
       {{"--app-wake-timeout", "5"}, "invalid argument \"5\" for \"--app-wake-timeout\" flag"},
       {{"--app-health-threshold=99999999999999999999"}, "value out of range"},
@@ -176,14 +183,18 @@ TEST(Options, Exit1) {
       {{"--app-id", "a.b"}, "Fatal error from runtime: parameter app-id cannot contain dots"},
       {{"--app-id", "a", "--mode", "cloud"}, "Fatal error from runtime: invalid mode: cloud"},
       {{"--app-id", "a", "--app-port", "x"},
-       "Fatal error from runtime: error parsing app-port: strconv.Atoi: parsing \"x\": invalid syntax"},
-      {{"--app-id", "a", "--app-port", "65536"}, "Fatal error from runtime: error parsing app-port: 65536"},
+       "Fatal error from runtime: error parsing app-port: strconv.Atoi: parsing \"x\": invalid "
+       "syntax"},
+      {{"--app-id", "a", "--app-port", "65536"},
+       "Fatal error from runtime: error parsing app-port: 65536"},
       {{"--app-id", "a", "--dapr-http-port", ""},
        "Fatal error from runtime: error parsing dapr-http-port flag: strconv.Atoi: parsing \"\""},
       {{"--app-id", "a", "--app-port", "3500"},
-       "Fatal error from runtime: the 'dapr-http-port' argument value 3500 conflicts with 'app-port'"},
+       "Fatal error from runtime: the 'dapr-http-port' argument value 3500 conflicts with "
+       "'app-port'"},
       {{"--app-id", "a", "--app-port", "50001"},
-       "Fatal error from runtime: the 'dapr-grpc-port' argument value 50001 conflicts with 'app-port'"},
+       "Fatal error from runtime: the 'dapr-grpc-port' argument value 50001 conflicts with "
+       "'app-port'"},
       {{"--app-id", "a", "--dapr-grpc-port", "0"},
        "Fatal error from runtime: the 'dapr-grpc-port' argument value 0 conflicts with 'app-port'"},
       {{"--app-id", "a", "--app-protocol", "ftp"},
@@ -201,12 +212,15 @@ TEST(Options, Exit1) {
        "Failed to parse flags: invalid value for 'max-body-size' option: "},
       {{"--app-id", "a", "--read-buffer-size", "big"},
        "Failed to parse flags: invalid value for 'read-buffer-size' option: "},
-      {{"--app-id", "a", "--threads", "-1"}, "Fatal error from runtime: invalid value for 'threads': -1"},
+      {{"--app-id", "a", "--threads", "-1"},
+       "Fatal error from runtime: invalid value for 'threads': -1"},
       {{"--app-id", "a", "--app-wake-timeout", "-1s"},
        "Fatal error from runtime: invalid value for 'app-wake-timeout'"},
       {{"--app-id", "a", "--apps-path", "/apps"},
-       "Fatal error from runtime: --app-id a and --apps-path /apps exclude each other; leave out --app-id"},
-      {{"--mode", "kubernetes", "--app-id", "Big"}, "Fatal error from runtime: invalid app-id \"Big\""},
+       "Fatal error from runtime: --app-id a and --apps-path /apps exclude each other; leave out "
+       "--app-id"},
+      {{"--mode", "kubernetes", "--app-id", "Big"},
+       "Fatal error from runtime: invalid app-id \"Big\""},
   };
   for (const auto& [args, text] : cases) {
     const ParseOutcome outcome = RunFlags(args);
@@ -226,8 +240,10 @@ TEST(Options, AppsPath) {
 TEST(Options, Kubernetes) {
   const std::map<std::string, std::string> anchors{{"DAPR_TRUST_ANCHORS", "pem"}};
   EXPECT_EQ(Good({"--mode", "kubernetes"}, anchors).mode, Mode::kKubernetes);
-  EXPECT_TRUE(RunApp({"--mode", "kubernetes"}).text.ends_with("DAPR_TRUST_ANCHORS to their PEM text"));
-  EXPECT_NE(RunApp({"--mode", "kubernetes", "--config=a,b"}, anchors).text.find("multiple configurations"),
+  EXPECT_TRUE(
+      RunApp({"--mode", "kubernetes"}).text.ends_with("DAPR_TRUST_ANCHORS to their PEM text"));
+  EXPECT_NE(RunApp({"--mode", "kubernetes", "--config=a,b"}, anchors)
+                .text.find("multiple configurations"),
             std::string::npos);
   Options o = Good({"--mode", "kubernetes"}, anchors);
   EXPECT_FALSE(CheckProcessUser(o, 0));
@@ -240,11 +256,13 @@ TEST(Options, Kubernetes) {
 TEST(Options, Warnings) {
   const Options o = Good({"--app-ssl", "--placement-host-address", "a:1", "--reminders-service=x",
                           "--placement-host-address", "b:1", "--app-port=1"});
-  EXPECT_EQ(o.deprecation_warnings,
-            (V{"Flag --app-ssl has been deprecated, use --app-protocol https or grpcs",
-               "Flag --reminders-service has been deprecated, reminders are kept by the scheduler"}));
-  EXPECT_EQ(o.ignored_warnings, (V{"flag --placement-host-address is accepted but has no effect yet: "
-                                   "actors and workflows"}));
+  EXPECT_EQ(
+      o.deprecation_warnings,
+      (V{"Flag --app-ssl has been deprecated, use --app-protocol https or grpcs",
+         "Flag --reminders-service has been deprecated, reminders are kept by the scheduler"}));
+  EXPECT_EQ(o.ignored_warnings,
+            (V{"flag --placement-host-address is accepted but has no effect yet: "
+               "actors and workflows"}));
 }
 
 TEST(Options, ExitsWithText) {
@@ -275,16 +293,17 @@ TEST(FlagTable, Complete) {
       "dapr-internal-grpc-port", "dapr-internal-grpc-listen-address", "dapr-listen-addresses",
       "dapr-public-port", "dapr-public-listen-address", "unix-domain-socket", "enable-profiling",
       "profile-port", "enable-metrics", "metrics-port", "metrics-listen-address", "log-level",
-      "log-file", "log-as-json", "enable-api-logging", "components-path", "resources-path", "config",
-      "control-plane-address", "sentry-address", "control-plane-trust-domain",
+      "log-file", "log-as-json", "enable-api-logging", "components-path", "resources-path",
+      "config", "control-plane-address", "sentry-address", "control-plane-trust-domain",
       "control-plane-namespace", "sentry-request-jwt-audiences", "enable-mtls", "allowed-origins",
-      "max-body-size", "dapr-http-max-request-size", "read-buffer-size", "dapr-http-read-buffer-size",
-      "dapr-graceful-shutdown-seconds", "dapr-block-shutdown-duration",
-      "disable-builtin-k8s-secret-store", "enable-app-health-check", "app-health-check-path",
-      "app-health-probe-interval", "app-health-probe-timeout", "app-health-threshold",
-      "disable-init-endpoints", "placement-host-address", "scheduler-host-address",
-      "scheduler-job-streams", "actors-disseminate-timeout", "hot-reload-reconcile-interval",
-      "reminders-service", "actors-service", "version", "build-info", "wait",
+      "max-body-size", "dapr-http-max-request-size", "read-buffer-size",
+      "dapr-http-read-buffer-size", "dapr-graceful-shutdown-seconds",
+      "dapr-block-shutdown-duration", "disable-builtin-k8s-secret-store", "enable-app-health-check",
+      "app-health-check-path", "app-health-probe-interval", "app-health-probe-timeout",
+      "app-health-threshold", "disable-init-endpoints", "placement-host-address",
+      "scheduler-host-address", "scheduler-job-streams", "actors-disseminate-timeout",
+      "hot-reload-reconcile-interval", "reminders-service", "actors-service", "version",
+      "build-info", "wait",
       // ours
       "threads", "list-components", "app-wake-timeout", "healthz-requires-app", "apps-path"};
   std::set<std::string_view> found;

@@ -42,8 +42,9 @@ std::string Properties::Get(std::string_view name, std::string_view fallback) co
 }
 
 base::Error Properties::Invalid(std::string_view name, std::string_view expected) const {
-  return base::Error(base::Kind::kInvalidArgument,
-                     base::StrCat("component ", component_, ": metadata ", name, ": expected ", expected));
+  return base::Error(
+      base::Kind::kInvalidArgument,
+      base::StrCat("component ", component_, ": metadata ", name, ": expected ", expected));
 }
 
 base::Result<std::string> Properties::Require(std::string_view name) const {

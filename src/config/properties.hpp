@@ -1,5 +1,5 @@
-// The metadata of one component after all references are resolved: what a component's factory reads.
-// Names are compared without case. Immutable once built; any thread.
+// The metadata of one component after all references are resolved: what a component's factory
+// reads. Names are compared without case. Immutable once built; any thread.
 #pragma once
 
 #include <chrono>
@@ -43,9 +43,10 @@ class Properties {
 
   // An empty value counts as not given. Failures name the component, the property and the mend, but
   // not the value, which may be a secret.
-  bool Bool(std::string_view name, bool fallback) const;  // Dapr's truthy words; anything else false
-  base::Result<int64_t> Int(std::string_view name, int64_t fallback,
-                            int64_t min = INT64_MIN, int64_t max = INT64_MAX) const;
+  bool Bool(std::string_view name,
+            bool fallback) const;  // Dapr's truthy words; anything else false
+  base::Result<int64_t> Int(std::string_view name, int64_t fallback, int64_t min = INT64_MIN,
+                            int64_t max = INT64_MAX) const;
   base::Result<double> Double(std::string_view name, double fallback) const;
   base::Result<std::chrono::nanoseconds> Duration(std::string_view name,
                                                   std::chrono::nanoseconds fallback,

@@ -45,9 +45,8 @@ base::Status ParseOne(const Document& document, bool first, Resources& out) {
   } else if (api_version == kV1 && kind == "HTTPEndpoint") {
     Add(reader, root, out.http_endpoints, ReadHttpEndpoint);
   } else if ((api_version == kV1 || api_version == kV2) && kind == "Subscription") {
-    Add(reader, root, out.subscriptions, [&](Fields& f, Subscription& value) {
-      ReadSubscription(f, api_version == kV1, value);
-    });
+    Add(reader, root, out.subscriptions,
+        [&](Fields& f, Subscription& value) { ReadSubscription(f, api_version == kV1, value); });
   }
   return reader.status();
 }
@@ -66,11 +65,11 @@ base::Status Select(std::string_view kind, std::string_view plural, const std::v
   for (const T& item : from) {
     if (!InNamespace(item.meta, namespace_name)) continue;
     if (const auto it = accepted.find(item.meta.name); it != accepted.end()) {
-      return base::Fail(base::Kind::kAlreadyExists,
-                        base::StrCat("failed to load ", plural, ": duplicate definition of ", kind,
-                                     " name ", item.LogName(), " with existing ",
-                                     it->second->LogName(), " [", item.source.ToString(), " and ",
-                                     it->second->source.ToString(), "]"));
+      return base::Fail(
+          base::Kind::kAlreadyExists,
+          base::StrCat("failed to load ", plural, ": duplicate definition of ", kind, " name ",
+                       item.LogName(), " with existing ", it->second->LogName(), " [",
+                       item.source.ToString(), " and ", it->second->source.ToString(), "]"));
     }
     if (!InScope(item.scopes, app_id)) continue;
     accepted.emplace(item.meta.name, &item);
@@ -116,8 +115,8 @@ base::Result<Resources> ParseResources(const std::vector<std::string>& directori
 base::Result<Resources> SelectForApp(const Resources& parsed, std::string_view app_id,
                                      const std::optional<std::string>& namespace_name) {
   Resources out;
-  RETURN_IF_ERROR(Select("Component", "components", parsed.components, app_id, namespace_name,
-                         out.components));
+  RETURN_IF_ERROR(
+      Select("Component", "components", parsed.components, app_id, namespace_name, out.components));
   RETURN_IF_ERROR(Select("HTTPEndpoint", "HTTP endpoints", parsed.http_endpoints, app_id,
                          namespace_name, out.http_endpoints));
   RETURN_IF_ERROR(Select("Subscription", "subscriptions", parsed.subscriptions, app_id,

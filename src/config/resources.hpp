@@ -1,6 +1,6 @@
-// The resources of --resources-path: read once, then chosen per app by namespace and scopes, so that
-// many app-ids in one process share the parsing. Start-up and reload only; the results are plain
-// values that the caller owns.
+// The resources of --resources-path: read once, then chosen per app by namespace and scopes, so
+// that many app-ids in one process share the parsing. Start-up and reload only; the results are
+// plain values that the caller owns.
 #pragma once
 
 #include <optional>
@@ -29,8 +29,8 @@ struct Resources {
 /// become warnings.
 void ParseResourceFile(const std::string& file, std::string_view text, Resources& out);
 
-/// Reads every .yaml and .yml file of the directories, without regard to namespace and scopes. Fails
-/// when a directory or a file cannot be read.
+/// Reads every .yaml and .yml file of the directories, without regard to namespace and scopes.
+/// Fails when a directory or a file cannot be read.
 base::Result<Resources> ParseResources(const std::vector<std::string>& directories);
 
 /// What of `parsed` is for `app_id`. With a namespace, resources of another one are left out (one

@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       .app_id = "app",
       .namespace_name = "ns",
       .env = &env,
-      .secrets = [](const std::string&, const std::string&, const std::string& key)
-          -> base::Result<std::string> { return key; }};
+      .secrets = [](const std::string&, const std::string&,
+                    const std::string& key) -> base::Result<std::string> { return key; }};
   for (const config::Component& component : parsed.components) {
     std::vector<std::string> warnings;
     (void)config::ResolveMetadata(component, context, warnings);

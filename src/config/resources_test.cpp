@@ -36,7 +36,8 @@ class ResourcesTest : public testing::Test {
 std::string ComponentYaml(const std::string& name, const std::string& extra = "",
                           const std::string& ns = "") {
   return "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: " + name +
-         (ns.empty() ? "" : ", namespace: " + ns) + "}\nspec: {type: state.x, version: v1}\n" + extra;
+         (ns.empty() ? "" : ", namespace: " + ns) + "}\nspec: {type: state.x, version: v1}\n" +
+         extra;
 }
 
 std::vector<std::string> Names(const std::vector<Component>& components) {
@@ -52,8 +53,9 @@ TEST_F(ResourcesTest, OrderFilesAndKinds) {
   Write("b/B.yaml", ComponentYaml("upper"));
   Write("b/ignored.json", ComponentYaml("json"));
   Write("b/sub.yaml/inner.yaml", ComponentYaml("inner"));
-  Write("b/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: q}\n---\n"
-                        "apiVersion: dapr.io/v9\nkind: Component\nmetadata: {name: wrong}\n---\njust: text\n");
+  Write("b/other.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: q}\n---\n"
+        "apiVersion: dapr.io/v9\nkind: Component\nmetadata: {name: wrong}\n---\njust: text\n");
   Write("a/first.yaml", ComponentYaml("second-dir"));
   Write("real.txt", ComponentYaml("linked"));
   fs::create_symlink(root_ / "real.txt", root_ / "a" / "link.yaml");
@@ -94,14 +96,15 @@ Resources Parse(const std::string& text) {
 }
 
 TEST(SelectForApp, ScopesAndNamespaces) {
-  const Resources parsed = Parse(
-      ComponentYaml("all") + "---\n" + ComponentYaml("mine", "scopes: [x, app]\n") + "---\n" +
-      ComponentYaml("other", "scopes: [x]\n") + "---\n" + ComponentYaml("ns", "", "prod") + "---\n" +
-      ComponentYaml("ns2", "", "test"));
+  const Resources parsed =
+      Parse(ComponentYaml("all") + "---\n" + ComponentYaml("mine", "scopes: [x, app]\n") + "---\n" +
+            ComponentYaml("other", "scopes: [x]\n") + "---\n" + ComponentYaml("ns", "", "prod") +
+            "---\n" + ComponentYaml("ns2", "", "test"));
   EXPECT_EQ(Names(SelectForApp(parsed, "app", std::nullopt)->components),
             (V{"all", "mine", "ns", "ns2"}));
   EXPECT_EQ(Names(SelectForApp(parsed, "app", "prod")->components), (V{"all", "mine", "ns"}));
-  EXPECT_EQ(Names(SelectForApp(parsed, "x", "test")->components), (V{"all", "mine", "other", "ns2"}));
+  EXPECT_EQ(Names(SelectForApp(parsed, "x", "test")->components),
+            (V{"all", "mine", "other", "ns2"}));
 }
 
 TEST(SelectForApp, Duplicates) {
@@ -119,8 +122,8 @@ TEST(SelectForApp, Duplicates) {
   EXPECT_TRUE(SelectForApp(Parse(mine + ComponentYaml("a", "", "other")), "app", "own"));
   // Another kind has its own names.
   EXPECT_TRUE(SelectForApp(
-      Parse(mine + "apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {name: a}\n"), "app",
-      std::nullopt));
+      Parse(mine + "apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {name: a}\n"),
+      "app", std::nullopt));
 }
 
 TEST(Component, AllFields) {

@@ -28,7 +28,7 @@ namespace config {
 struct StoreSecretRef {
   std::string store;  // empty = the default secret store
   std::string name;
-  std::string key;    // equals name when not given
+  std::string key;  // equals name when not given
 };
 
 /// A token given as text or as a secret. Never log one.

@@ -9,7 +9,8 @@
 namespace config {
 namespace {
 
-constexpr char kHead[] = "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nmetadata: {name: o}\n";
+constexpr char kHead[] =
+    "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nmetadata: {name: o}\n";
 
 base::Result<SharedApp> Parse(const std::string& spec) {
   return ParseSharedApp({"a.yaml", 1, std::string(kHead) + "spec:\n" + spec});
@@ -58,10 +59,14 @@ TEST(SharedApp, Errors) {
   const std::pair<const char*, const char*> cases[] = {
       {"  target: {}\n", "a.yaml:5: field spec.appId: parameter app-id cannot be empty"},
       {"  appId: a.b\n", "a.yaml:5: field spec.appId: parameter app-id cannot contain dots"},
-      {"  appId: a\n  targett: {}\n", "a.yaml:6: field spec.targett: unknown field; known here: appId, target"},
-      {"  appId: a\n  target: {port: 70000}\n", "a.yaml:6: field spec.target.port: must be a port from 0 to 65535"},
-      {"  appId: a\n  target: {port: web}\n", "a.yaml:6: field spec.target.port: expected an integer"},
-      {"  appId: a\n  target: {protocol: tcp}\n", "a.yaml:6: field spec.target.protocol: invalid value \"tcp\""},
+      {"  appId: a\n  targett: {}\n",
+       "a.yaml:6: field spec.targett: unknown field; known here: appId, target"},
+      {"  appId: a\n  target: {port: 70000}\n",
+       "a.yaml:6: field spec.target.port: must be a port from 0 to 65535"},
+      {"  appId: a\n  target: {port: web}\n",
+       "a.yaml:6: field spec.target.port: expected an integer"},
+      {"  appId: a\n  target: {protocol: tcp}\n",
+       "a.yaml:6: field spec.target.protocol: invalid value \"tcp\""},
       {"  appId: a\n  target: {address: ''}\n", "a.yaml:6: field spec.target.address: must be"},
       {"  appId: a\n  apiTokens: [{}]\n", "a.yaml:6: field spec.apiTokens[0].value: give either"},
       {"  appId: a\n  apiTokens: [{value: x, secretKeyRef: {name: y}}]\n",
@@ -70,8 +75,10 @@ TEST(SharedApp, Errors) {
        "a.yaml:6: field spec.apiTokens: at most two"},
       {"  appId: a\n  apiTokens: [{secretKeyRef: {key: y}}]\n",
        "a.yaml:6: field spec.apiTokens[0].secretKeyRef.name: must name a secret"},
-      {"  appId: a\n  limits: {bodyMemory: lots}\n", "a.yaml:6: field spec.limits.bodyMemory: invalid quantity"},
-      {"  appId: a\n  limits: {inFlight: -1}\n", "a.yaml:6: field spec.limits.inFlight: may not be negative"},
+      {"  appId: a\n  limits: {bodyMemory: lots}\n",
+       "a.yaml:6: field spec.limits.bodyMemory: invalid quantity"},
+      {"  appId: a\n  limits: {inFlight: -1}\n",
+       "a.yaml:6: field spec.limits.inFlight: may not be negative"},
       {"  appId: a\n  config: main\n", "a.yaml:6: field spec.config: expected a list"}};
   for (const auto& [spec, message] : cases) {
     const auto got = Parse(spec);
@@ -81,18 +88,23 @@ TEST(SharedApp, Errors) {
   EXPECT_FALSE(ParseSharedApp({"a.yaml", 1, kHead}));
   EXPECT_FALSE(ParseSharedApp({"a.yaml", 1, "kind: Other\nspec: {appId: a}\n"}));
   // A token never shows in an error.
-  EXPECT_EQ(Parse("  appId: a\n  apiTokens: [{value: hunter2, x: 1}]\n").error().message.find("hunter2"),
-            std::string::npos);
+  EXPECT_EQ(
+      Parse("  appId: a\n  apiTokens: [{value: hunter2, x: 1}]\n").error().message.find("hunter2"),
+      std::string::npos);
 }
 
 TEST(SharedApp, Folder) {
   namespace fs = std::filesystem;
   const fs::path dir = fs::path(testing::TempDir()) / ("shared_app_" + std::to_string(::getpid()));
   fs::create_directories(dir);
-  const auto document = [](const std::string& spec) { return std::string(kHead) + "spec: " + spec + "\n---\n"; };
+  const auto document = [](const std::string& spec) {
+    return std::string(kHead) + "spec: " + spec + "\n---\n";
+  };
   std::ofstream(dir / "a.yaml") << document("{appId: one, ports: {http: 1}}")
-                                << "kind: ConfigMap\n---\n" << document("{appId: bad.id}");
-  std::ofstream(dir / "b.yaml") << document("{appId: one}") << document("{appId: two, ports: {grpc: 1}}")
+                                << "kind: ConfigMap\n---\n"
+                                << document("{appId: bad.id}");
+  std::ofstream(dir / "b.yaml") << document("{appId: one}")
+                                << document("{appId: two, ports: {grpc: 1}}")
                                 << document("{appId: three, ports: {http: 7, grpc: 7}}")
                                 << document("{appId: four, ports: {http: 0, grpc: 0}}") << "a: [\n";
   const auto got = LoadSharedApps(dir.string());
@@ -101,7 +113,8 @@ TEST(SharedApp, Folder) {
   EXPECT_EQ(got->apps[0].app_id, "one");
   EXPECT_EQ(got->apps[1].app_id, "four");
   ASSERT_EQ(got->errors.size(), 5u);
-  EXPECT_NE(got->errors[1].find("appId one is already used by"), std::string::npos) << got->errors[1];
+  EXPECT_NE(got->errors[1].find("appId one is already used by"), std::string::npos)
+      << got->errors[1];
   EXPECT_NE(got->errors[2].find("port 1 is already used by"), std::string::npos) << got->errors[2];
   EXPECT_NE(got->errors[3].find("port 7 is already used by"), std::string::npos) << got->errors[3];
   fs::remove_all(dir);

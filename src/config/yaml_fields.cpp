@@ -21,19 +21,26 @@ bool IsPlain(const YAML::Node& node) {
   return tag != "!" && tag != "tag:yaml.org,2002:str";
 }
 
-Scalar Classify(const YAML::Node& node) { return ClassifyScalar(node.Scalar(), IsPlain(node)); }
+Scalar Classify(const YAML::Node& node) {
+  return ClassifyScalar(node.Scalar(), IsPlain(node));
+}
 
 std::string_view NameOf(const YAML::Node& node) {
   if (node.IsMap()) return "a mapping";
   if (node.IsSequence()) return "a list";
   if (!node.IsScalar()) return "nothing";
   switch (Classify(node).type) {
-    case ScalarType::kNull: return "nothing";
-    case ScalarType::kBool: return "a boolean";
+    case ScalarType::kNull:
+      return "nothing";
+    case ScalarType::kBool:
+      return "a boolean";
     case ScalarType::kInt:
-    case ScalarType::kUint: return "an integer";
-    case ScalarType::kFloat: return "a number";
-    case ScalarType::kString: break;
+    case ScalarType::kUint:
+      return "an integer";
+    case ScalarType::kFloat:
+      return "a number";
+    case ScalarType::kString:
+      break;
   }
   return "a string";
 }
@@ -67,7 +74,8 @@ void Flatten(const YAML::Node& node, int depth,
 
 base::Status Reader::Parse() {
   if (document_.text.size() > kMaxDocumentSize) {
-    SetError(document_.first_line, "", base::StrCat("the document is larger than ", kMaxDocumentSize, " bytes"));
+    SetError(document_.first_line, "",
+             base::StrCat("the document is larger than ", kMaxDocumentSize, " bytes"));
     return status();
   }
   try {
@@ -82,7 +90,9 @@ base::Status Reader::Parse() {
   return status();
 }
 
-Fields Reader::Root() { return Fields(*this, root_, ""); }
+Fields Reader::Root() {
+  return Fields(*this, root_, "");
+}
 
 base::Status Reader::status() const {
   if (error_) return std::unexpected(*error_);

@@ -54,8 +54,8 @@ class Reader {
 
 /// A value of any type, kept as the text that components see.
 struct Dynamic {
-  std::string text;   // a string's characters; JSON text of anything else; "" for null
-  std::string json;   // JSON text of the value; "" when absent or null
+  std::string text;  // a string's characters; JSON text of anything else; "" for null
+  std::string json;  // JSON text of the value; "" when absent or null
 };
 
 class Fields {

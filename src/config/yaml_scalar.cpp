@@ -19,8 +19,8 @@ bool OneOf(std::string_view text, const std::array<std::string_view, N>& words) 
 }
 
 constexpr std::array<std::string_view, 5> kNull{"", "~", "null", "Null", "NULL"};
-constexpr std::array<std::string_view, 11> kTrue{"y",    "Y",    "yes",  "Yes", "YES", "true",
-                                                 "True", "TRUE", "on",   "On",  "ON"};
+constexpr std::array<std::string_view, 11> kTrue{"y",    "Y",    "yes", "Yes", "YES", "true",
+                                                 "True", "TRUE", "on",  "On",  "ON"};
 constexpr std::array<std::string_view, 11> kFalse{"n",     "N",     "no",  "No",  "NO", "false",
                                                   "False", "FALSE", "off", "Off", "OFF"};
 
@@ -34,10 +34,17 @@ bool ParseInteger(std::string_view text, Scalar& out) {
   int radix = 10;
   if (text.size() > 1 && text.front() == '0') {
     switch (base::LowerChar(text[1])) {
-      case 'x': radix = 16; break;
-      case 'o': radix = 8; break;
-      case 'b': radix = 2; break;
-      default: radix = 0;
+      case 'x':
+        radix = 16;
+        break;
+      case 'o':
+        radix = 8;
+        break;
+      case 'b':
+        radix = 2;
+        break;
+      default:
+        radix = 0;
     }
     text.remove_prefix(radix == 0 ? 1 : 2);
     if (radix == 0) radix = 8;
@@ -66,7 +73,8 @@ bool ParseFloat(std::string_view text, Scalar& out) {
   if (!rest.empty() && (rest.front() == '-' || rest.front() == '+')) rest.remove_prefix(1);
   if (rest.empty() || (!base::IsDigit(rest.front()) && rest.front() != '.')) return false;
   const std::string_view unsigned_text = rest;
-  if (base::EqualsIgnoreCase(unsigned_text, ".inf") || text == ".nan" || text == ".NaN" || text == ".NAN") {
+  if (base::EqualsIgnoreCase(unsigned_text, ".inf") || text == ".nan" || text == ".NaN" ||
+      text == ".NAN") {
     out.type = ScalarType::kFloat;
     out.number = unsigned_text.size() == 4 && base::LowerChar(unsigned_text[1]) == 'i'
                      ? (text.front() == '-' ? -INFINITY : INFINITY)
@@ -103,17 +111,22 @@ Scalar ClassifyScalar(std::string_view text, bool plain) {
 
 std::string ScalarText(std::string_view text, const Scalar& scalar) {
   switch (scalar.type) {
-    case ScalarType::kNull: return "";
-    case ScalarType::kBool: return scalar.boolean ? "true" : "false";
-    case ScalarType::kInt: return std::to_string(scalar.integer);
-    case ScalarType::kUint: return std::to_string(scalar.unsigned_integer);
+    case ScalarType::kNull:
+      return "";
+    case ScalarType::kBool:
+      return scalar.boolean ? "true" : "false";
+    case ScalarType::kInt:
+      return std::to_string(scalar.integer);
+    case ScalarType::kUint:
+      return std::to_string(scalar.unsigned_integer);
     case ScalarType::kFloat: {
       if (!std::isfinite(scalar.number)) return std::string(text);
       std::string out;
       base::AppendGoFloat(out, scalar.number);
       return out;
     }
-    case ScalarType::kString: break;
+    case ScalarType::kString:
+      break;
   }
   return std::string(text);
 }

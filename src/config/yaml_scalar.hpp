@@ -1,5 +1,5 @@
-// The type of a YAML scalar by the rules of YAML 1.1 as Dapr's YAML library applies them. Private to
-// config/.
+// The type of a YAML scalar by the rules of YAML 1.1 as Dapr's YAML library applies them. Private
+// to config/.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ struct Scalar {
 /// `plain` is false for quoted and block scalars, which are always strings.
 Scalar ClassifyScalar(std::string_view text, bool plain);
 
-/// The canonical text: "true", "83" for 0123, "1.1" for 1.10, the characters of a string, "" of null.
+/// The canonical text: "true", "83" for 0123, "1.1" for 1.10, the characters of a string, "" of
+/// null.
 std::string ScalarText(std::string_view text, const Scalar& scalar);
 /// The JSON form; infinities and not-a-number become strings.
 std::string ScalarJson(std::string_view text, const Scalar& scalar);
