@@ -64,8 +64,8 @@ class Client {
   /// over HTTP/2, both go on side by side).
   ///
   /// A request that failed on a reused connection before any byte of the response came, and whose
-  /// body was not yet touched, is sent once more on a fresh connection. Errors: kUnavailable (cannot
-  /// connect or the connection broke; message names the address), kTimeout, kCanceled, kProtocol,
+  /// body was not yet touched, is sent once more on a fresh connection. Errors: kUnreachable (no
+  /// connection could be made, nothing was sent), kUnavailable (the connection broke), kTimeout, kCanceled, kProtocol,
   virtual async::Task<base::Result<Response>> Send(const async::Context& context,
                                                    const Origin& origin, RequestHead head,
                                                    Body* body,

@@ -54,8 +54,8 @@ class HeadParser {
   /// consumed must be given again, with more behind them. After kDone or kError start anew.
   ParseState Feed(std::string_view input, std::size_t& consumed);
 
-  /// True once a byte of the message was taken (empty lines before a request do not count).
-  bool started() const { return stage_ != Stage::kFirstLine; }
+  /// True once a byte of the message, or an empty line before it, was taken.
+  bool started() const { return stage_ != Stage::kFirstLine || empty_lines_ > 0; }
   const Framing& framing() const { return framing_; }
   const ParseFault& fault() const { return fault_; }
 

@@ -36,13 +36,16 @@ class Http2Body final : public Body {
   void Fail(const base::Error& error);
   /// Wakes the reader, if one waits. Runs its code.
   void Notify();
-  /// Nobody will read: drops what is here and whatever comes.
+  /// Nobody will read: drops what is here and whatever comes. The stream's window is not opened any
+  /// more, so what comes is one window at most.
   void Discard();
   /// The connection has gone; no more credit to give.
   void Unbind() { session_ = nullptr; }
 
   bool ended() const { return ended_; }
   bool discarded() const { return discarded_; }
+  /// Bytes that came after Discard.
+  std::size_t unwanted() const { return unwanted_; }
   /// The reader has asked and found nothing.
   bool awaited() const { return waiter_ != nullptr; }
   std::size_t buffered() const { return arrived_.size() + handed_.size(); }
@@ -63,6 +66,7 @@ class Http2Body final : public Body {
   std::unique_ptr<Headers> trailers_;
   std::unique_ptr<base::Error> error_;
   std::optional<uint64_t> length_;
+  std::size_t unwanted_ = 0;
   int32_t id_ = 0;
   bool ended_ = false;
   bool discarded_ = false;

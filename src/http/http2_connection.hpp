@@ -44,6 +44,10 @@ class Http2Connection : public Http2Turn, public Http2Session::Owner {
   void Begin(Http2Session& session);
   /// Has Check run no later than at `time`.
   void CheckBy(async::TimePoint time);
+  /// A stream is being opened: the peer must show signs of life while it is.
+  void WatchPeer() {
+    if (times_.keepalive_interval.count() > 0) CheckBy(loop().After(times_.keepalive_interval));
+  }
   /// The derived class's own deadlines: does what is due at `now` and returns the next, or kForever.
   virtual async::TimePoint Check(async::TimePoint now) = 0;
   /// The last call: users have been told, the socket is closed. May destroy *this.

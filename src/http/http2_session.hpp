@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "http/http2_fields.hpp"
 #include "http/http2_rate.hpp"
+#include "http/http2_scanner.hpp"
 #include "http/http2_stream.hpp"
 
 namespace http {
@@ -73,7 +74,9 @@ class Http2Session {
   bool settings_acknowledged() const { return settings_acknowledged_; }
   /// The peer's first SETTINGS frame has come.
   bool greeted() const { return greeted_; }
+  /// Stream objects, of which users may hold some longer than nghttp2.
   std::size_t streams() const { return stream_count_; }
+  std::size_t open_streams() const { return open_count_; }
   /// Since when there has been no stream.
   async::TimePoint idle_since() const { return idle_since_; }
   /// Bytes of received bodies that nobody has taken yet.
@@ -82,7 +85,8 @@ class Http2Session {
   // For streams and their bodies.
   async::Loop& loop() const { return loop_; }
   void Kept(std::size_t bytes);
-  void Consumed(int32_t id, std::size_t bytes, bool ended);
+  /// `reopen`: the stream's window, too, grows again.
+  void Consumed(int32_t id, std::size_t bytes, bool reopen);
   /// Has nghttp2 ask NextPiece again.
   void Resume(Http2Stream& stream);
   void Reset(int32_t id, uint32_t error_code);
@@ -112,6 +116,7 @@ class Http2Session {
   virtual void OnField(const nghttp2_frame& frame, std::string_view name, std::string_view value) = 0;
   virtual void OnHeaders(const nghttp2_frame& frame) = 0;
   virtual void OnGoAway(const nghttp2_goaway&) {}
+  virtual void OnGoAwaySent() {}
   virtual void OnPong(uint64_t) {}
 
   async::Loop& loop_;
@@ -129,7 +134,14 @@ class Http2Session {
     void Add(int32_t id);
     bool Has(int32_t id) const;
   };
-  void CheckFrame(const nghttp2_frame_hd& head);
+  void Close(Http2Stream& stream);
+  void OnResetSent(int32_t id, uint32_t error_code);
+  /// Hands bytes to nghttp2.
+  void Receive(std::string_view bytes);
+  /// True if CheckFrame must know what the frames before it did.
+  bool NeedsState(const Http2Scanner::Head& head) const;
+  void CheckFrame(const Http2Scanner::Head& head);
+  void CheckPayload(const Http2Scanner::Head& head, uint32_t number);
   /// The error for a frame on a stream that nghttp2 does not know any more; NGHTTP2_NO_ERROR = let
   /// nghttp2 ignore it.
   uint32_t FaultOfClosed(int32_t id) const;
@@ -140,11 +152,13 @@ class Http2Session {
   Http2Stream* work_tail_ = nullptr;
   Http2Stream* all_head_ = nullptr;
   std::size_t stream_count_ = 0;
+  std::size_t open_count_ = 0;
   std::size_t header_bytes_ = 0;
   std::size_t kept_ = 0;
   std::size_t owed_ = 0;  // connection window not given back yet
   async::TimePoint idle_since_;
   std::optional<async::TimePoint> header_since_;
+  Http2Scanner scanner_;
   Http2Rate control_;
   Http2Rate cheap_;  // frames that cost us little but the peer nothing
   Http2Rate resets_;

@@ -34,6 +34,7 @@ class Http2Stream {
 
  protected:
   friend class Http2Session;
+  friend struct Http2Callbacks;
   explicit Http2Stream(Http2Session& session) : session_(&session) {}
   virtual ~Http2Stream();
 
@@ -52,6 +53,8 @@ class Http2Stream {
   virtual bool Perform(uint8_t work) = 0;
   /// The error nghttp2 closed the stream with; kClosed follows.
   virtual void NoteClosed(uint32_t error_code) = 0;
+  /// A header block of ours has been written out.
+  virtual void NoteHeadSent() {}
   /// Our END_STREAM has been written out.
   virtual void NoteEndSent() {}
   /// The connection has ended under the stream; kClosed follows.

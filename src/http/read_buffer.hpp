@@ -42,6 +42,8 @@ class ReadBuffer {
   /// when there is none; so views are void after it. An empty buffer takes a block of at least
   /// `wanted` bytes (BlockPool::kSmall or kLarge).
   std::span<char> Room(std::size_t wanted = BlockPool::kSmall);
+  /// Room behind what is held, without moving it; may be empty.
+  std::span<char> Tail() { return {block_ + end_, capacity_ - end_}; }
   void Commit(std::size_t count) { end_ += count; }
   /// Gives the block back if it holds nothing.
   void Release() {

@@ -142,7 +142,8 @@ bool Address::operator==(const Address& other) const {
            V4(storage_).sin_addr.s_addr == V4(other.storage_).sin_addr.s_addr;
   }
   if (storage_.ss_family == AF_INET6) {
-    return port() == other.port() && V6(storage_).sin6_scope_id == V6(other.storage_).sin6_scope_id &&
+    return port() == other.port() &&
+           V6(storage_).sin6_scope_id == V6(other.storage_).sin6_scope_id &&
            std::memcmp(&V6(storage_).sin6_addr, &V6(other.storage_).sin6_addr, 16) == 0;
   }
   return std::memcmp(&storage_, &other.storage_, length_) == 0;

@@ -8,7 +8,9 @@
 namespace net {
 namespace {
 
-Address Ip(std::string_view ip, uint16_t port = 0) { return *Address::FromIp(ip, port); }
+Address Ip(std::string_view ip, uint16_t port = 0) {
+  return *Address::FromIp(ip, port);
+}
 
 TEST(Address, PrintsWhatItParsed) {
   EXPECT_EQ(Ip("127.0.0.1", 80).ToString(), "127.0.0.1:80");
@@ -20,7 +22,8 @@ TEST(Address, PrintsWhatItParsed) {
 }
 
 TEST(Address, RefusesNamesAndLongPaths) {
-  for (const char* bad : {"", "localhost", "1.2.3", "1.2.3.4.5", "::1::", "127.0.0.1%lo", "[1.2.3.4"}) {
+  for (const char* bad :
+       {"", "localhost", "1.2.3", "1.2.3.4.5", "::1::", "127.0.0.1%lo", "[1.2.3.4"}) {
     EXPECT_EQ(Address::FromIp(bad, 1).error().kind, base::Kind::kInvalidArgument) << bad;
   }
   EXPECT_FALSE(Address::FromUnixPath(""));
@@ -38,8 +41,8 @@ TEST(Address, ComparesByMeaning) {
 }
 
 TEST(LocalIp, RanksAddressesByReach) {
-  const char* const best_first[] = {"8.8.8.8", "2a00::1", "192.168.1.1", "fd00::1", "169.254.1.1",
-                                    "127.0.0.1"};
+  const char* const best_first[] = {"8.8.8.8", "2a00::1",     "192.168.1.1",
+                                    "fd00::1", "169.254.1.1", "127.0.0.1"};
   for (size_t i = 1; i < std::size(best_first); ++i) {
     EXPECT_GT(AddressRank(Ip(best_first[i - 1])), AddressRank(Ip(best_first[i]))) << best_first[i];
   }

@@ -76,8 +76,7 @@ std::string Where(std::string_view host, uint16_t port) {
 
 base::Result<Socket> BindFirst(Place& place, Company company, const std::string& where) {
   auto socket = BindOne(place.address, place.dual_stack, company, where);
-  if (!socket && place.dual_stack &&
-      socket.error().kind != base::Kind::kAlreadyExists &&
+  if (!socket && place.dual_stack && socket.error().kind != base::Kind::kAlreadyExists &&
       socket.error().kind != base::Kind::kPermissionDenied) {
     // A machine without IPv6.
     place = {*Address::FromIp("0.0.0.0", place.address.port()), false};
@@ -120,8 +119,8 @@ base::Result<Socket> BindUnix(std::string_view path, mode_t mode) {
   Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return ListenError(where, "socket", errno);
   const bool abstract = path.front() == '@';
-  // The file appears with the mode of the descriptor, so that nobody gets in before the chmod below,
-  // which undoes the umask.
+  // The file appears with the mode of the descriptor, so that nobody gets in before the chmod
+  // below, which undoes the umask.
   if (!abstract) fchmod(socket.fd(), mode);
   int failed = bind(socket.fd(), address->data(), address->size()) == 0 ? 0 : errno;
   struct stat found;

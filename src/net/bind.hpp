@@ -23,13 +23,13 @@
 namespace net {
 
 /// Binds and listens. `host` is an IP address, "localhost", or "" for every address of the machine
-/// (IPv6 and IPv4 through one socket where the kernel has IPv6; so does "::"). Port 0 takes any free
-/// port; see LocalPort.
+/// (IPv6 and IPv4 through one socket where the kernel has IPv6; so does "::"). Port 0 takes any
+/// free port; see LocalPort.
 base::Result<Socket> BindTcp(std::string_view host, uint16_t port);
 
-/// The same with `count` sockets on one port, one for each loop; the kernel spreads connections over
-/// them. All must be served: what waits in one of them is invisible to the others. Unlike with plain
-/// SO_REUSEPORT, a port that another process listens on is refused.
+/// The same with `count` sockets on one port, one for each loop; the kernel spreads connections
+/// over them. All must be served: what waits in one of them is invisible to the others. Unlike with
+/// plain SO_REUSEPORT, a port that another process listens on is refused.
 base::Result<std::vector<Socket>> BindTcpShared(std::string_view host, uint16_t port, int count);
 
 /// Listens on a Unix socket. A socket file that nobody answers on is replaced; any other file at
@@ -41,14 +41,16 @@ base::Result<Socket> Duplicate(const Socket& socket);
 
 /// The local address of a bound socket.
 Address LocalAddress(const Socket& socket);
-inline uint16_t LocalPort(const Socket& socket) { return LocalAddress(socket).port(); }
+inline uint16_t LocalPort(const Socket& socket) {
+  return LocalAddress(socket).port();
+}
 
 /// Calls `bind` until it succeeds, fails for another reason than an address in use, `patience` is
 /// over, or the context ends. Returns bind's last result. Tries every half second.
 template <class T>
-async::Task<base::Result<T>> BindWithRetry(
-    const async::Context& context, std::function<base::Result<T>()> bind,
-    async::Duration patience = std::chrono::seconds(10)) {
+async::Task<base::Result<T>> BindWithRetry(const async::Context& context,
+                                           std::function<base::Result<T>()> bind,
+                                           async::Duration patience = std::chrono::seconds(10)) {
   async::Loop& loop = *async::Loop::Current();
   const async::Context bounded = context.Until(loop.After(patience));
   for (;;) {

@@ -28,7 +28,7 @@ std::unexpected<base::Error> EndOfWait(async::Wake wake, const Address& address)
 std::unexpected<base::Error> CallFailed(const char* call, int error, const Address& address) {
   // Whatever the kernel says about the way to the peer, the peer is what cannot be reached.
   base::Kind kind = ErrnoKind(error);
-  if (kind != base::Kind::kExhausted) kind = base::Kind::kUnavailable;
+  if (kind != base::Kind::kExhausted) kind = base::Kind::kUnreachable;
   return base::Fail(kind, base::StrCat(Prefix(address), call, ": ", ErrnoText(error)));
 }
 

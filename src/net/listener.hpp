@@ -1,6 +1,6 @@
 // Listener: accepts the connections of one listening socket on one loop and hands each one on as a
-// Stream. When descriptors run out it pauses, warns once and comes back by itself. Own loop's thread
-// only.
+// Stream. When descriptors run out it pauses, warns once and comes back by itself. Own loop's
+// thread only.
 #pragma once
 
 #include <sys/types.h>

@@ -170,9 +170,8 @@ void Resolver::Settle(Entry& entry, int status, const ares_addrinfo* result) {
       const Address address(node->ai_addr, node->ai_addrlen);
       ttl = std::min<int64_t>(ttl, node->ai_ttl);
       if (std::ranges::find(entry.addresses, address) != entry.addresses.end()) continue;
-      const auto place = address.is_v6()
-                             ? entry.addresses.end()
-                             : std::ranges::find_if(entry.addresses, &Address::is_v6);
+      const auto place = address.is_v6() ? entry.addresses.end()
+                                         : std::ranges::find_if(entry.addresses, &Address::is_v6);
       entry.addresses.insert(place, address);
     }
     for (const auto* alias = result->cnames; alias; alias = alias->next) {
@@ -182,8 +181,8 @@ void Resolver::Settle(Entry& entry, int status, const ares_addrinfo* result) {
   if (status == ARES_SUCCESS && entry.addresses.empty()) status = ARES_ENODATA;
   entry.status = StatusOf(status, entry.host);
   if (entry.status) {
-    entry.expires = loop_.After(std::clamp<async::Duration>(std::chrono::seconds(ttl),
-                                                            options_.min_ttl, options_.max_ttl));
+    entry.expires = loop_.After(
+        std::clamp<async::Duration>(std::chrono::seconds(ttl), options_.min_ttl, options_.max_ttl));
   } else if (entry.status.error().kind == base::Kind::kNotFound) {
     entry.expires = loop_.After(options_.negative_ttl);
   } else {

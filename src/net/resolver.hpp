@@ -1,8 +1,8 @@
-// Resolver: host names to addresses, one per loop. Answers are kept for the time to live that DNS gave
-// them, equal questions asked at once become one. Own loop's thread only.
+// Resolver: host names to addresses, one per loop. Answers are kept for the time to live that DNS
+// gave them, equal questions asked at once become one. Own loop's thread only.
 //
-// IP literals and "localhost" are answered at once, then /etc/hosts, then DNS with the servers, search
-// domains and ndots of /etc/resolv.conf, which is read when the resolver is made.
+// IP literals and "localhost" are answered at once, then /etc/hosts, then DNS with the servers,
+// search domains and ndots of /etc/resolv.conf, which is read when the resolver is made.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 
 // c-ares's types, kept out of this header on purpose.
 struct ares_channeldata;
-struct ares_addrinfo;
+struct ares_addrinfo;  // NOLINT(readability-identifier-naming)
 
 namespace net {
 
@@ -53,9 +53,9 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// The addresses of `host` (a name, or an IP literal with or without brackets) with `port` filled
-  /// in. kNotFound: there is no such host, or it has no address. kTimeout: no server answered, or the
-  /// context's deadline came first. kUnavailable: the servers failed. kExhausted: too many questions
-  /// at once. Errors read like "lookup db.example: no such host".
+  /// in. kNotFound: there is no such host, or it has no address. kTimeout: no server answered, or
+  /// the context's deadline came first. kUnavailable: the servers failed. kExhausted: too many
+  /// questions at once. Errors read like "lookup db.example: no such host".
   async::Task<base::Result<Resolved>> Resolve(const async::Context& context, std::string_view host,
                                               uint16_t port);
 

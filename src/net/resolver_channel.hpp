@@ -1,4 +1,5 @@
-// Drives one c-ares channel from a loop: its sockets by edges, its retries by a timer. Inside net/ only.
+// Drives one c-ares channel from a loop: its sockets by edges, its retries by a timer. Inside net/
+// only.
 #pragma once
 
 #include <ares.h>

@@ -61,8 +61,7 @@ TEST(Resolver, GivesAllAddressesAndKeepsThemForTheirTtl) {
     TestDnsServer server(TwoOfEach);
     Resolver resolver(*async::Loop::Current(), Options(server));
     const auto first = co_await resolver.Resolve(context, "db.example", 6379);
-    EXPECT_EQ(Texts(first),
-              (Expected{"192.0.2.1:6379", "192.0.2.2:6379", "[2001:db8::1]:6379"}));
+    EXPECT_EQ(Texts(first), (Expected{"192.0.2.1:6379", "192.0.2.2:6379", "[2001:db8::1]:6379"}));
     const auto left = first->expires - async::Loop::Current()->now();
     EXPECT_GT(left, seconds(3));
     EXPECT_LE(left, seconds(5));  // the least of them
@@ -80,9 +79,8 @@ TEST(Resolver, AsksAgainWhenTheAnswerHasExpired) {
   RunOnLoop([]() -> Task<void> {
     const async::Context context = Soon();
     std::string address = "192.0.2.1";
-    TestDnsServer server([&](const DnsQuestion&) {
-      return DnsReply{.records = {{kTypeA, 60, address}}};
-    });
+    TestDnsServer server(
+        [&](const DnsQuestion&) { return DnsReply{.records = {{kTypeA, 60, address}}}; });
     ResolverOptions options = Options(server);
     options.min_ttl = milliseconds(1);
     options.max_ttl = milliseconds(20);

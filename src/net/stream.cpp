@@ -92,26 +92,29 @@ IoResult Stream::Peek(std::span<char> buffer) {
 IoResult Stream::Write(std::span<const iovec> pieces) {
   if (aborted_) return {Io::kError, 0, ECONNABORTED};
   if (ssl_) return WriteTls(pieces);
-  pieces = pieces.first(std::min<size_t>(pieces.size(), IOV_MAX));
-  size_t total = 0;
-  for (const iovec& piece : pieces) total += piece.iov_len;
-  if (total == 0) return {Io::kOk, 0, 0};
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(pieces.data());
-  message.msg_iovlen = pieces.size();
-  ssize_t n;
-  do {
-    n = sendmsg(socket_.fd(), &message, MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  if (n >= 0) {
-    if (static_cast<size_t>(n) < total) watch_.set_writable(false);
-    return {Io::kOk, static_cast<size_t>(n), 0};
+  size_t written = 0;
+  while (!pieces.empty()) {
+    const auto batch = pieces.first(std::min<size_t>(pieces.size(), IOV_MAX));
+    pieces = pieces.subspan(batch.size());
+    size_t total = 0;
+    for (const iovec& piece : batch) total += piece.iov_len;
+    if (total == 0) continue;
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(batch.data());
+    message.msg_iovlen = batch.size();
+    ssize_t n;
+    do {
+      n = sendmsg(socket_.fd(), &message, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN) return {Io::kError, 0, errno};
+    if (n > 0) written += static_cast<size_t>(n);
+    if (n < 0 || static_cast<size_t>(n) < total) {
+      watch_.set_writable(false);
+      if (written == 0) return {Io::kWouldBlock, 0, 0};
+      break;
+    }
   }
-  if (errno == EAGAIN) {
-    watch_.set_writable(false);
-    return {Io::kWouldBlock, 0, 0};
-  }
-  return {Io::kError, 0, errno};
+  return {Io::kOk, written, 0};
 }
 
 void Stream::ShutdownWrite() {

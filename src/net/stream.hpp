@@ -1,8 +1,9 @@
 // Stream: one connected byte stream (TCP, Unix socket, or TLS over either) on one loop.
 //
 // Stands between the kernel and http/. Its operations never wait: they move what they can and say
-// whether to wait for an edge of `watch()`. So a connection that is idle owns no buffer and no frame
-// beyond its own, and a protocol layer is free to be a coroutine or a callback. Own loop's thread only.
+// whether to wait for an edge of `watch()`. So a connection that is idle owns no buffer and no
+// frame beyond its own, and a protocol layer is free to be a coroutine or a callback. Own loop's
+// thread only.
 #pragma once
 
 #include <sys/uio.h>
@@ -41,15 +42,16 @@ struct IoResult {
 
 /// What TLS established; empty strings where it did not.
 struct TlsPeer {
-  std::string alpn;       // "h2", "http/1.1" or ""
-  std::string uri_san;    // first URI subject alternative name of the peer's certificate (SPIFFE id)
-  std::string version;    // "TLSv1.3"
-  bool resumed = false;   // an earlier session was taken up
+  std::string alpn;      // "h2", "http/1.1" or ""
+  std::string uri_san;   // first URI subject alternative name of the peer's certificate (SPIFFE id)
+  std::string version;   // "TLSv1.3"
+  bool resumed = false;  // an earlier session was taken up
 };
 
 class Stream {
  public:
-  /// Takes a connected, non-blocking socket and registers it with `loop` (current thread).
+  /// Takes a connected, non-blocking socket and registers it with `loop` (current thread). Sets
+  /// TCP_NODELAY. kExhausted if the loop cannot watch one more.
   static base::Result<std::unique_ptr<Stream>> Open(async::Loop& loop, Socket socket);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -57,8 +59,8 @@ class Stream {
 
   /// Runs the TLS handshake in the given role. Fails with kTimeout at the context's deadline, with
   /// kUnauthenticated if the peer's certificate is refused, else kProtocol or kUnavailable; the
-  /// message names the peer's address. Server side: `context` decides certificate and client checks.
-  /// Client side: `server_name` is sent as SNI unless it is empty or an IP address.
+  /// message names the peer's address. Server side: `context` decides certificate and client
+  /// checks. Client side: `server_name` is sent as SNI unless it is empty or an IP address.
   async::Task<base::Status> AcceptTls(const async::Context& context,
                                       std::shared_ptr<const TlsContext> tls);
   async::Task<base::Status> ConnectTls(const async::Context& context,
@@ -69,10 +71,12 @@ class Stream {
   /// watch is told, so that `async::Readable` waits.
   IoResult Read(std::span<char> buffer);
   /// Looks at received bytes without taking them (plain streams only; protocol sniffing). A short
-  /// look tells the watch like a short read, so that `async::Readable` waits for more bytes; whoever
-  /// has seen enough goes on with Read at once, not with a wait.
+  /// look tells the watch like a short read, so that `async::Readable` waits for more bytes;
+  /// whoever has seen enough goes on with Read at once, not with a wait.
   IoResult Peek(std::span<char> buffer);
-  /// Writes from the pieces in order. May write less than all: then wait for `async::Writable`.
+  /// Writes from the pieces in order. May write less than all: then wait for `async::Writable` and
+  /// offer the rest again, all of it or more, from the byte after the last one written (with TLS
+  /// some of it may be encrypted already).
   IoResult Write(std::span<const iovec> pieces);
   IoResult Write(std::string_view data) {
     const iovec piece{const_cast<char*>(data.data()), data.size()};
@@ -118,11 +122,10 @@ class Stream {
   Address local_;
   Address peer_;
   bool aborted_ = false;
-  bool tls_broken_ = false;         // a fatal TLS fault: nothing more may be sent
-  std::size_t tls_unsent_ = 0;      // length of the TLS write that must be repeated
+  bool tls_broken_ = false;  // a fatal TLS fault: nothing more may be sent
 };
 
-/// Connects to `address`. kUnavailable (refused, unreachable; message names the address) or
+/// Connects to `address`. kUnreachable (refused, no route; message names the address) or
 /// kTimeout/kCanceled by the context. Sets TCP_NODELAY.
 async::Task<base::Result<std::unique_ptr<Stream>>> Dial(const async::Context& context,
                                                         const Address& address);

@@ -123,6 +123,10 @@ TEST(Stream, WritesPiecesInOrder) {
     const iovec pieces[] = {{a.data(), a.size()}, {b.data(), 0}, {c.data(), c.size()}};
     EXPECT_EQ(pair.client->Write(pieces).bytes, 7u);
     EXPECT_EQ(co_await ReadUpTo(*pair.server, context, 7), "one,two");
+    // More pieces than one system call takes.
+    const std::vector<iovec> many(3000, iovec{c.data(), c.size()});
+    EXPECT_EQ(pair.client->Write(many).bytes, 9000u);
+    EXPECT_EQ((co_await ReadUpTo(*pair.server, context, 9000)).size(), 9000u);
   });
 }
 
@@ -201,11 +205,11 @@ TEST(Dial, SaysWhyInTheWordsOfUsers) {
     }
     auto refused = co_await Dial(context, *Address::FromIp("127.0.0.1", port));
     EXPECT_FALSE(refused);
-    EXPECT_EQ(refused.error().kind, base::Kind::kUnavailable);
-    EXPECT_EQ(refused.error().message, "dial tcp 127.0.0.1:" + std::to_string(port) +
-                                           ": connect: connection refused");
+    EXPECT_EQ(refused.error().kind, base::Kind::kUnreachable);
+    EXPECT_EQ(refused.error().message,
+              "dial tcp 127.0.0.1:" + std::to_string(port) + ": connect: connection refused");
     auto missing = co_await Dial(context, *Address::FromUnixPath("/nonexistent/x.sock"));
-    EXPECT_EQ(missing.error().kind, base::Kind::kUnavailable);
+    EXPECT_EQ(missing.error().kind, base::Kind::kUnreachable);
     EXPECT_EQ(missing.error().message,
               "dial unix /nonexistent/x.sock: connect: no such file or directory");
   });

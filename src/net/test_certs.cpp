@@ -61,7 +61,9 @@ TestCa::~TestCa() {
   EVP_PKEY_free(key_);
 }
 
-std::string TestCa::pem() const { return CertificatePem(certificate_); }
+std::string TestCa::pem() const {
+  return CertificatePem(certificate_);
+}
 
 TlsIdentity TestCa::Issue(const CertificateNames& names, bool expired) const {
   EVP_PKEY* key = EVP_EC_gen("P-256");

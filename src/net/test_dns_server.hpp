@@ -1,4 +1,5 @@
-// A DNS server on a loopback port that answers whatever a test tells it to. Lives on the test's loop.
+// A DNS server on a loopback port that answers whatever a test tells it to. Lives on the test's
+// loop.
 #pragma once
 
 #include <functional>

@@ -90,7 +90,9 @@ inline async::Task<Pair> Connect(Socket socket) {
   EXPECT_EQ(co_await accepted.Wait(context), async::Wake::kReady);
   co_return std::move(pair);
 }
-inline async::Task<Pair> ConnectTcp() { co_return co_await Connect(*BindTcp("127.0.0.1", 0)); }
+inline async::Task<Pair> ConnectTcp() {
+  co_return co_await Connect(*BindTcp("127.0.0.1", 0));
+}
 
 /// Runs `task` and stores its value; for waiting on two things at once inside a Gate.
 template <class T>

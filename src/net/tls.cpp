@@ -42,32 +42,34 @@ base::Result<std::vector<X509Ptr>> ParseCertificates(const std::string& pem, con
   if (!at_end || out.empty()) {
     std::string reason = at_end ? "it holds no CERTIFICATE block" : TakeTlsError();
     ERR_clear_error();
-    return base::Fail(base::Kind::kInvalidArgument,
-                      base::StrCat(what, ": block ", out.size() + 1,
-                                   " is not a PEM certificate: ", reason));
+    return base::Fail(
+        base::Kind::kInvalidArgument,
+        base::StrCat(what, ": block ", out.size() + 1, " is not a PEM certificate: ", reason));
   }
   ERR_clear_error();
   return out;
 }
 
 // Keys with a passphrase are refused; without this OpenSSL would ask on the terminal.
-int NoPassphrase(char*, int, int, void*) { return -1; }
+int NoPassphrase(char*, int, int, void*) {
+  return -1;
+}
 
 // The system's authorities, read once for all contexts because they take a megabyte.
 X509_STORE* SystemRoots() {
-  static const StorePtr roots = [] {
+  static const StorePtr kRoots = [] {
     StorePtr store(X509_STORE_new());
     const char* const from_environment = std::getenv(X509_get_default_cert_file_env());
     for (const char* path :
-         {from_environment, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+         {from_environment, "/etc/ssl/certs/ca-certificates.crt",
+          "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
       if (path && X509_STORE_load_file(store.get(), path) == 1) return store;
     }
     X509_STORE_set_default_paths(store.get());
     return store;
   }();
   ERR_clear_error();
-  return roots.get();
+  return kRoots.get();
 }
 
 int SelectAlpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
@@ -100,8 +102,8 @@ base::Status TlsContext::Init(bool server, const std::vector<std::string>& alpn,
   if (!context_) return base::Fail(base::Kind::kInternal, "TLS: " + TakeTlsError());
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
   // Forward secrecy always; servers in addition only what HTTP/2 allows.
-  SSL_CTX_set_cipher_list(context_, server ? "ECDHE+AESGCM:ECDHE+CHACHA20"
-                                           : "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES");
+  SSL_CTX_set_cipher_list(
+      context_, server ? "ECDHE+AESGCM:ECDHE+CHACHA20" : "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES");
   SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                  SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
@@ -137,7 +139,8 @@ base::Status TlsContext::UseIdentity(const TlsIdentity& identity) {
                         base::StrCat("TLS certificate: block ", i + 1, ": ", TakeTlsError()));
     }
   }
-  if (SSL_CTX_use_PrivateKey(context_, key.get()) != 1 || SSL_CTX_check_private_key(context_) != 1) {
+  if (SSL_CTX_use_PrivateKey(context_, key.get()) != 1 ||
+      SSL_CTX_check_private_key(context_) != 1) {
     ERR_clear_error();
     return base::Fail(base::Kind::kInvalidArgument,
                       "TLS private key: does not belong to the certificate");
@@ -168,11 +171,11 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::Server(TlsServerOpti
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   if (!options.client_ca_pem.empty()) {
     RETURN_IF_ERROR(out->Trust(options.client_ca_pem, "TLS client authorities"));
-    SSL_CTX_set_verify(context,
-                       SSL_VERIFY_PEER | (options.require_client_certificate
-                                              ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                              : 0),
-                       nullptr);
+    SSL_CTX_set_verify(
+        context,
+        SSL_VERIFY_PEER |
+            (options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        nullptr);
     // A resumed session would carry a client past the check of its certificate.
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(context, 0);
@@ -196,12 +199,10 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::Client(TlsClientOpti
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   if (!out->alpn_wire_.empty()) {
-    SSL_CTX_set_alpn_protos(context,
-                            reinterpret_cast<const unsigned char*>(out->alpn_wire_.data()),
+    SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(out->alpn_wire_.data()),
                             static_cast<unsigned int>(out->alpn_wire_.size()));
   }
-  SSL_CTX_set_session_cache_mode(context,
-                                 SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, KeepSession);
   return out;
 }

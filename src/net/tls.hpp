@@ -1,9 +1,10 @@
-// TlsContext: everything a TLS connection needs besides its socket: certificates, whom to trust, which
-// protocols to offer.
+// TlsContext: everything a TLS connection needs besides its socket: certificates, whom to trust,
+// which protocols to offer.
 //
 // Built from PEM texts by whoever reads configuration or gets a workload certificate; handed to
-// Stream::AcceptTls / ConnectTls. Immutable: to change a certificate, build another context and give
-// that to new connections; old ones keep theirs. Shared by all loops. TLS 1.2 is the oldest version.
+// Stream::AcceptTls / ConnectTls. Immutable: to change a certificate, build another context and
+// give that to new connections; old ones keep theirs. Shared by all loops. TLS 1.2 is the oldest
+// version.
 #pragma once
 
 #include <functional>
@@ -31,9 +32,9 @@ struct TlsIdentity {
 };
 
 /// Judges the peer's certificate beyond its chain, for example its SPIFFE id. Called during the
-/// handshake on the connection's loop; only `uri_san` of the peer is known then. `chain_verified` is
-/// false only where the options waive the chain. A failed Status ends the handshake and its message
-/// becomes part of the error. Must not block.
+/// handshake on the connection's loop; only `uri_san` of the peer is known then. `chain_verified`
+/// is false only where the options waive the chain. A failed Status ends the handshake and its
+/// message becomes part of the error. Must not block.
 using TlsPeerCheck = std::function<base::Status(const TlsPeer& peer, bool chain_verified)>;
 
 struct TlsServerOptions {

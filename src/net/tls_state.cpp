@@ -66,8 +66,8 @@ BIO_METHOD* NewMethod() {
 }  // namespace
 
 BIO* NewSocketBio(TlsState* state) {
-  static BIO_METHOD* const method = NewMethod();
-  BIO* bio = BIO_new(method);
+  static BIO_METHOD* const kMethod = NewMethod();
+  BIO* bio = BIO_new(kMethod);
   if (!bio) return nullptr;
   BIO_set_data(bio, state);
   BIO_set_init(bio, 1);

@@ -4,8 +4,7 @@
 
 #include <fstream>
 
-#include "net/test_certs.hpp"
-#include "net/test_streams.hpp"
+#include "net/test_tls.hpp"
 
 namespace net {
 namespace {
@@ -13,66 +12,23 @@ namespace {
 using async::Task;
 using async::Wake;
 using std::chrono::milliseconds;
-using testing::CertificateNames;
+using testing::Ca;
+using testing::Client;
+using testing::ClientOptions;
 using testing::ConnectTcp;
+using testing::Outcome;
 using testing::Pair;
 using testing::ReadToEnd;
 using testing::ReadUpTo;
 using testing::RunOnLoop;
+using testing::Server;
+using testing::ServerOptions;
+using testing::Shake;
 using testing::Soon;
 using testing::Store;
 using testing::TestCa;
+using testing::Tls;
 using testing::WriteAll;
-
-using Tls = std::shared_ptr<const TlsContext>;
-
-const TestCa& Ca() {
-  static const TestCa ca;
-  return ca;
-}
-
-TlsServerOptions ServerOptions() {
-  TlsServerOptions out;
-  out.identity = Ca().Issue({.alternative = "DNS:app.example,IP:127.0.0.1,URI:spiffe://td/ns/x/app"});
-  out.alpn = {"h2", "http/1.1"};
-  return out;
-}
-TlsClientOptions ClientOptions() {
-  TlsClientOptions out;
-  out.ca_pem = Ca().pem();
-  out.alpn = {"h2"};
-  return out;
-}
-Tls Server(TlsServerOptions options = ServerOptions()) {
-  auto tls = TlsContext::Server(std::move(options));
-  EXPECT_TRUE(tls) << tls.error().message;
-  return *tls;
-}
-Tls Client(TlsClientOptions options = ClientOptions()) {
-  auto tls = TlsContext::Client(std::move(options));
-  EXPECT_TRUE(tls) << tls.error().message;
-  return *tls;
-}
-
-struct Outcome {
-  Pair pair;
-  base::Status client;
-  base::Status server;
-};
-
-// Connects and lets both sides shake hands.
-Task<Outcome> Shake(Tls server, Tls client, std::string name = "app.example") {
-  const async::Context context = Soon();
-  Outcome out{co_await ConnectTcp(), {}, {}};
-  async::Gate gate;
-  async::Event server_done;
-  gate.Spawn(Store(out.pair.server->AcceptTls(context, server), out.server, server_done));
-  out.client = co_await out.pair.client->ConnectTls(context, client, name);
-  if (!out.client) out.pair.client->ShutdownWrite();
-  EXPECT_EQ(co_await server_done.Wait(context), Wake::kReady);
-  EXPECT_TRUE(co_await gate.Close(context));
-  co_return std::move(out);
-}
 
 TEST(Tls, ShakesHandsAndCarriesBytes) {
   RunOnLoop([]() -> Task<void> {
@@ -90,100 +46,6 @@ TEST(Tls, ShakesHandsAndCarriesBytes) {
     EXPECT_EQ(co_await ReadUpTo(*out.pair.server, context, 4), "ping");
     EXPECT_TRUE(co_await WriteAll(*out.pair.server, context, "pong"));
     EXPECT_EQ(co_await ReadUpTo(*out.pair.client, context, 4), "pong");
-  });
-}
-
-TEST(Tls, BytesHeldByTheLibraryKeepTheStreamReadable) {
-  RunOnLoop([]() -> Task<void> {
-    const async::Context context = Soon();
-    Outcome out = co_await Shake(Server(), Client());
-    const std::string data(40'000, 'd');
-    EXPECT_TRUE(co_await WriteAll(*out.pair.client, context, data));
-    // Tiny reads: most waits happen with the rest decrypted already, and no edge to come for it.
-    const std::string got = co_await ReadUpTo(*out.pair.server, context, data.size(), nullptr, 7);
-    EXPECT_TRUE(got == data);
-    char byte;
-    EXPECT_EQ(out.pair.server->Read(std::span(&byte, 1)).status, Io::kWouldBlock);
-    EXPECT_FALSE(out.pair.server->watch().readable());
-  });
-}
-
-TEST(Tls, LargeTransferWaitsForTheReader) {
-  RunOnLoop([]() -> Task<void> {
-    const async::Context context = Soon();
-    Outcome out = co_await Shake(Server(), Client());
-    std::string data(24 << 20, '\0');
-    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 31 + (i >> 13));
-    async::Gate gate;
-    async::Event done;
-    bool written = false;
-    gate.Spawn(Store(WriteAll(*out.pair.server, context, data), written, done));
-    EXPECT_FALSE(done.is_set());
-    EXPECT_TRUE(co_await ReadUpTo(*out.pair.client, context, data.size()) == data);
-    EXPECT_EQ(co_await done.Wait(context), Wake::kReady);
-    EXPECT_TRUE(written);
-    EXPECT_TRUE(co_await gate.Close(context));
-  });
-}
-
-// Writes `pieces` in order with one Write a turn, as a protocol layer with a queue does.
-Task<bool> WritePieces(Stream& stream, const async::Context& context, std::vector<iovec> pieces) {
-  size_t first = 0;
-  while (first < pieces.size()) {
-    const IoResult result = stream.Write(std::span(pieces).subspan(first));
-    if (result.status == Io::kError) co_return false;
-    size_t n = result.bytes;
-    while (first < pieces.size() && n >= pieces[first].iov_len) n -= pieces[first++].iov_len;
-    if (n != 0) {
-      pieces[first].iov_base = static_cast<char*>(pieces[first].iov_base) + n;
-      pieces[first].iov_len -= n;
-    }
-    if (first < pieces.size() &&
-        co_await async::Writable(stream.watch(), context) != Wake::kReady) {
-      co_return false;
-    }
-  }
-  co_return true;
-}
-
-TEST(Tls, PiecesOfAllSizesArriveInOrderThroughAFullSocket) {
-  RunOnLoop([]() -> Task<void> {
-    const async::Context context = Soon();
-    Outcome out = co_await Shake(Server(), Client());
-    std::string data(12 << 20, '\0');
-    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 7 + (i >> 11));
-    std::vector<iovec> pieces;
-    const size_t sizes[] = {9, 16'384, 0, 1, 9, 100, 40'000, 16'383};
-    for (size_t at = 0, i = 0; at < data.size(); ++i) {
-      const size_t size = std::min(sizes[i % std::size(sizes)], data.size() - at);
-      pieces.push_back({data.data() + at, size});
-      at += size;
-    }
-    async::Gate gate;
-    async::Event done;
-    bool written = false;
-    gate.Spawn(Store(WritePieces(*out.pair.server, context, pieces), written, done));
-    EXPECT_FALSE(done.is_set());
-    EXPECT_TRUE(co_await ReadUpTo(*out.pair.client, context, data.size()) == data);
-    EXPECT_EQ(co_await done.Wait(context), Wake::kReady);
-    EXPECT_TRUE(written);
-    EXPECT_TRUE(co_await gate.Close(context));
-  });
-}
-
-TEST(Tls, HalfCloseLeavesTheOtherDirectionOpen) {
-  RunOnLoop([]() -> Task<void> {
-    const async::Context context = Soon();
-    Outcome out = co_await Shake(Server(), Client());
-    EXPECT_TRUE(co_await WriteAll(*out.pair.client, context, "question"));
-    out.pair.client->ShutdownWrite();
-    Io last{};
-    EXPECT_EQ(co_await ReadToEnd(*out.pair.server, context, &last), "question");
-    EXPECT_EQ(last, Io::kEof);
-    EXPECT_TRUE(co_await WriteAll(*out.pair.server, context, "answer"));
-    out.pair.server.reset();
-    EXPECT_EQ(co_await ReadToEnd(*out.pair.client, context, &last), "answer");
-    EXPECT_EQ(last, Io::kEof);
   });
 }
 
@@ -299,39 +161,6 @@ TEST(Tls, AlpnFollowsTheServersOrderAndNeedsACommonProtocol) {
     const Outcome foreign = co_await Shake(Server(), Client(options));
     EXPECT_EQ(foreign.client.error().kind, base::Kind::kProtocol);
     EXPECT_EQ(foreign.server.error().kind, base::Kind::kProtocol);
-  });
-}
-
-TEST(Tls, ClientResumesItsSessionOnce) {
-  RunOnLoop([]() -> Task<void> {
-    const async::Context context = Soon();
-    const Tls server = Server();
-    const Tls client = Client();
-    // Sessions are kept by address, so both connections must go to the same port.
-    async::Event accepted;
-    std::unique_ptr<Stream> incoming;
-    Listener listener(*BindTcp("127.0.0.1", 0));
-    EXPECT_TRUE(listener.Start(*async::Loop::Current(), [&](auto stream) {
-      incoming = std::move(stream);
-      accepted.Set();
-    }));
-    for (const bool resumed : {false, true}) {
-      auto dialed = co_await Dial(context, listener.address());
-      EXPECT_EQ(co_await accepted.Wait(context), Wake::kReady);
-      accepted.Reset();
-      async::Gate gate;
-      async::Event done;
-      base::Status status;
-      gate.Spawn(Store(incoming->AcceptTls(context, server), status, done));
-      EXPECT_TRUE(co_await (*dialed)->ConnectTls(context, client, "app.example"));
-      EXPECT_EQ(co_await done.Wait(context), Wake::kReady);
-      EXPECT_TRUE(status);
-      EXPECT_EQ((*dialed)->tls_peer().resumed, resumed);
-      EXPECT_EQ((*dialed)->tls_peer().uri_san, "spiffe://td/ns/x/app");
-      EXPECT_TRUE(co_await WriteAll(*incoming, context, "x"));
-      EXPECT_EQ(co_await ReadUpTo(**dialed, context, 1), "x");  // the ticket comes before it
-      EXPECT_TRUE(co_await gate.Close(context));
-    }
   });
 }
 

@@ -1,0 +1,514 @@
+#include "http/http1_client.hpp"
+
+#include <array>
+
+#include "base/strings.hpp"
+
+namespace http {
+namespace {
+
+// Up to here the first piece of a body is copied behind the head, so that the request is one write
+// and can be repeated; larger pieces are sent from where they lie.
+constexpr std::size_t kCopy = 16 * 1024;
+constexpr std::size_t kPumpAhead = 64 * 1024;
+
+// A request without a body says so only where the method leads one to expect it.
+bool ExpectsBody(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+}  // namespace
+
+Http1ClientConnection::Http1ClientConnection(Http1Pool& pool, std::unique_ptr<net::Stream> stream)
+    : stream(std::move(stream)), pool_(&pool), epoch_(pool.epoch_) {
+  BeginUse();
+}
+
+Http1ClientConnection::~Http1ClientConnection() {
+  StopRequest();
+  stream->watch().OnReadable(nullptr);
+  StringPool::Give(std::move(request_.bytes));
+  Http1Pool* const pool = pool_;
+  const bool in_use = in_use_;
+  Unlist();
+  stream.reset();
+  if (pool && in_use) pool->Release();
+}
+
+void Http1ClientConnection::BeginUse() {
+  in_use_ = true;
+  place_ = pool_->in_use_.size();
+  pool_->in_use_.push_back(this);
+}
+
+void Http1ClientConnection::Unlist() {
+  if (!pool_ || !std::exchange(in_use_, false)) return;
+  Http1ClientConnection* const last = pool_->in_use_.back();
+  pool_->in_use_[place_] = last;
+  last->place_ = place_;
+  pool_->in_use_.pop_back();
+}
+
+base::Status Http1ClientConnection::Prepare(const RequestHead& head, Body* body,
+                                            Http1Request& request) {
+  request.ready = true;
+  request.complete = true;
+  SendOptions options;
+  std::string_view chunk;
+  Body::Poll poll = body ? body->TryRead(chunk) : Body::Poll::kEnd;
+  if (poll == Body::Poll::kError) return std::unexpected(body->error());
+  const auto length = body ? body->length() : std::nullopt;
+  const bool trailers = poll == Body::Poll::kEnd && body && body->trailers();
+
+  if (poll == Body::Poll::kEnd && !trailers) {
+    if (ExpectsBody(head.method)) options.framing = SendFraming::kLength;
+    AppendRequestHead(request.bytes, head, options);
+    return {};
+  }
+  if (length && !trailers) {
+    options.framing = request.framing = SendFraming::kLength;
+    options.length = request.left = *length;
+    AppendRequestHead(request.bytes, head, options);
+    request.complete = false;
+    if (poll == Body::Poll::kChunk) {
+      if (chunk.size() > request.left) {
+        return base::Fail(base::Kind::kInternal, "a request body is longer than it said");
+      }
+      if (chunk.size() > kCopy) {
+        request.direct = chunk;
+      } else {
+        request.bytes.append(chunk);
+        request.left -= chunk.size();
+        // Asking on also tells the body that its piece is not needed any more.
+        if (request.left == 0) {
+          if (body->TryRead(chunk) == Body::Poll::kError) return std::unexpected(body->error());
+          request.complete = true;
+        }
+      }
+    }
+    return {};
+  }
+  // Of unknown length. If all of it is here already, the length is known after all.
+  std::string first;
+  if (poll == Body::Poll::kChunk && chunk.size() <= kCopy) {
+    first = StringPool::Take();
+    first.assign(chunk);
+    poll = body->TryRead(chunk);
+    if (poll == Body::Poll::kError) return std::unexpected(body->error());
+    if (poll == Body::Poll::kEnd && !body->trailers()) {
+      options.framing = SendFraming::kLength;
+      options.length = first.size();
+      AppendRequestHead(request.bytes, head, options);
+      request.bytes.append(first);
+      StringPool::Give(std::move(first));
+      return {};
+    }
+  }
+  options.framing = request.framing = SendFraming::kChunked;
+  AppendRequestHead(request.bytes, head, options);
+  if (!first.empty()) {
+    AppendChunkSize(request.bytes, first.size());
+    request.bytes.append(first).append("\r\n");
+    StringPool::Give(std::move(first));
+  }
+  request.complete = poll == Body::Poll::kEnd;
+  if (request.complete) AppendLastChunk(request.bytes, body->trailers());
+  if (poll == Body::Poll::kChunk) request.direct = chunk;
+  return {};
+}
+
+void Http1ClientConnection::Begin(Http1Request request, Body* body, ResponseHead& response) {
+  request_ = std::move(request);
+  sent_ = 0;
+  received_ = send_failed_ = false;
+  request_error_.reset();
+  request_done_ = request_.complete;
+  body_ = request_done_ ? nullptr : body;
+  NextHead(response);
+  if (!request_.direct.empty()) Send(std::exchange(request_.direct, {}));
+  Pump();
+}
+
+std::optional<Http1Request> Http1ClientConnection::TakeRequest() {
+  if (!request_.complete || request_.bytes.empty()) return std::nullopt;
+  return std::move(request_);
+}
+
+void Http1ClientConnection::NextHead(ResponseHead& response) {
+  parser.StartResponse(response, pool_ ? pool_->options.max_header_bytes : 64 * 1024);
+}
+
+// Sends a piece of the body behind what is in the output, copying what the socket does not take.
+void Http1ClientConnection::Send(std::string_view data) {
+  std::string& out = request_.bytes;
+  std::string_view suffix;
+  if (request_.framing == SendFraming::kChunked) {
+    AppendChunkSize(out, data.size());
+    suffix = "\r\n";
+  } else if (data.size() > request_.left) {
+    return FailRequest(
+        base::Error(base::Kind::kInternal, "a request body is longer than it said"));
+  } else {
+    request_.left -= data.size();
+  }
+  if (data.size() <= kCopy) {
+    out.append(data).append(suffix);
+    return;
+  }
+  const auto piece = [](std::string_view text) {
+    return iovec{const_cast<char*>(text.data()), text.size()};
+  };
+  const std::string_view first = std::string_view(out).substr(sent_);
+  const std::array<iovec, 3> pieces = {piece(first), piece(data), piece(suffix)};
+  const net::IoResult result = stream->Write(pieces);
+  if (result.status == net::Io::kError || result.status == net::Io::kEof) {
+    send_failed_ = true;
+    return;
+  }
+  std::size_t taken = result.status == net::Io::kOk ? result.bytes : 0;
+  const std::size_t of_first = std::min(taken, first.size());
+  sent_ += of_first;
+  taken -= of_first;
+  const std::size_t of_data = std::min(taken, data.size());
+  taken -= of_data;
+  if (sent_ == out.size()) {
+    out.clear();
+    sent_ = 0;
+  }
+  out.append(data.substr(of_data)).append(suffix.substr(taken));
+}
+
+// Writes what is pending; false if the socket takes no more now.
+bool Http1ClientConnection::Flush() {
+  std::string& out = request_.bytes;
+  while (sent_ < out.size() && !send_failed_) {
+    const net::IoResult result = stream->Write(std::string_view(out).substr(sent_));
+    if (result.status == net::Io::kOk) {
+      sent_ += result.bytes;
+      if (sent_ == out.size() || stream->watch().writable()) continue;
+    } else if (result.status != net::Io::kWouldBlock) {
+      // An answer may have come before the peer closed; the reading side finds out.
+      send_failed_ = true;
+      break;
+    }
+    stream->watch().OnWritable(&writable_);
+    return false;
+  }
+  if (!request_.complete) {
+    out.clear();
+    sent_ = 0;
+  }
+  return true;
+}
+
+void Http1ClientConnection::FailRequest(base::Error error) {
+  request_error_ = std::move(error);
+  body_ = nullptr;
+  request_done_ = true;
+  // Wakes whoever reads the response.
+  stream->Abort();
+}
+
+void Http1ClientConnection::Pump() {
+  while (!request_error_) {
+    std::string_view chunk;
+    while (!request_done_ && !send_failed_ && request_.bytes.size() - sent_ < kPumpAhead) {
+      const Body::Poll poll = body_->TryRead(chunk);
+      if (poll == Body::Poll::kChunk) {
+        Send(chunk);
+        if (request_error_) return;
+        continue;
+      }
+      if (poll == Body::Poll::kPending) {
+        body_hooked_ = true;
+        body_->OnReady(&body_ready_);
+        Flush();
+        return;
+      }
+      const bool short_body = poll == Body::Poll::kEnd &&
+                              request_.framing == SendFraming::kLength && request_.left > 0;
+      if (poll == Body::Poll::kError || short_body) {
+        return FailRequest(short_body ? base::Error(base::Kind::kInternal,
+                                                    "a request body is shorter than it said")
+                                      : body_->error());
+      }
+      if (request_.framing == SendFraming::kChunked) {
+        AppendLastChunk(request_.bytes, body_->trailers());
+      }
+      body_ = nullptr;
+      request_done_ = true;
+    }
+    if (!Flush() || request_done_ || send_failed_) return;
+  }
+}
+
+void Http1ClientConnection::BodyReady() {
+  body_hooked_ = false;
+  Pump();
+}
+
+void Http1ClientConnection::Writable() {
+  if (body_hooked_) {
+    Flush();
+  } else {
+    Pump();
+  }
+}
+
+void Http1ClientConnection::StopRequest() {
+  if (std::exchange(body_hooked_, false)) body_->OnReady(nullptr);
+  body_ = nullptr;
+  if (stream) stream->watch().OnWritable(nullptr);
+}
+
+Http1ClientConnection::Fill Http1ClientConnection::FillInput(std::size_t wanted) {
+  if (!stream->watch().readable()) return Fill::kWait;
+  const net::IoResult result = stream->Read(in.Room(wanted));
+  switch (result.status) {
+    case net::Io::kOk:
+      in.Commit(result.bytes);
+      received_ = true;
+      return Fill::kData;
+    case net::Io::kWouldBlock: in.Release(); return Fill::kWait;
+    case net::Io::kEof: return Fill::kEof;
+    case net::Io::kError: break;
+  }
+  return Fill::kError;
+}
+
+Http1ClientConnection::Step Http1ClientConnection::ReadHead() {
+  for (;;) {
+    if (!in.empty()) {
+      std::size_t consumed = 0;
+      const ParseState state = parser.Feed(in.view(), consumed);
+      in.Consume(consumed);
+      if (state == ParseState::kDone) return Step::kHead;
+      if (state == ParseState::kError) return Step::kBad;
+    }
+    switch (FillInput(BlockPool::kSmall)) {
+      case Fill::kData: break;
+      case Fill::kWait: return Step::kWait;
+      case Fill::kEof:
+      case Fill::kError: return Step::kClosed;
+    }
+  }
+}
+
+void Http1ClientConnection::OnReadable(async::Waiter* waiter) {
+  stream->watch().OnReadable(waiter);
+}
+
+void Http1ClientConnection::IdleEdge() {
+  // Whatever an idle peer has to say, the connection is of no further use.
+  pool_->DropIdle(*this);
+}
+
+bool Http1ClientConnection::QuietlyIdle() {
+  if (stream->watch().hung_up()) return false;
+  if (!stream->watch().readable()) return true;
+  std::array<char, 1> byte;
+  return stream->Read(byte).status == net::Io::kWouldBlock;
+}
+
+// --- Http1Pool ---------------------------------------------------------------------------------
+
+Http1Pool::Http1Pool(const ClientOptions& options)
+    : options(options), permits(options.max_connections) {}
+
+Http1Pool::~Http1Pool() { AbortAll(); }
+
+std::unique_ptr<Http1ClientConnection> Http1Pool::TakeIdle() {
+  while (!idle_.empty()) {
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    connection->OnReadable(nullptr);
+    if (connection->stream->watch().hung_up()) continue;
+    connection->BeginUse();
+    return connection;
+  }
+  return nullptr;
+}
+
+void Http1Pool::Put(std::unique_ptr<Http1ClientConnection> connection) {
+  connection->StopRequest();
+  connection->in.Release();
+  connection->Unlist();
+  StringPool::Give(std::move(connection->request_.bytes));
+  connection->request_ = {};
+  if (!retired_ && connection->epoch_ == epoch_ && idle_.size() < options.max_idle_connections && connection->QuietlyIdle()) {
+    connection->idle_since_ = async::Loop::Current()->now();
+    connection->OnReadable(&connection->idle_edge_);
+    idle_.push_back(std::move(connection));
+  } else {
+    connection.reset();
+  }
+  Release();
+}
+
+void Http1Pool::Release() {
+  async::Event* const event = quiet;
+  permits.Release();
+  if (event) event->Pulse();
+}
+
+void Http1Pool::DropIdle(Http1ClientConnection& connection) {
+  for (auto at = idle_.begin(); at != idle_.end(); ++at) {
+    if (at->get() != &connection) continue;
+    auto dropped = std::move(*at);
+    idle_.erase(at);
+    return;
+  }
+}
+
+void Http1Pool::CloseIdleSince(async::TimePoint time) {
+  std::size_t old = 0;
+  while (old < idle_.size() && idle_[old]->idle_since_ <= time) ++old;
+  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(old));
+}
+
+void Http1Pool::Forget() {
+  ++epoch_;
+  idle_.clear();
+}
+
+void Http1Pool::Retire() {
+  retired_ = true;
+  idle_.clear();
+}
+
+void Http1Pool::AbortAll() {
+  Retire();
+  while (!in_use_.empty()) {
+    Http1ClientConnection* const connection = in_use_.back();
+    connection->Unlist();
+    connection->pool_ = nullptr;
+    connection->stream->Abort();
+    Release();
+  }
+}
+
+// --- Http1ResponseBody -------------------------------------------------------------------------
+
+Http1ResponseBody::Http1ResponseBody(std::unique_ptr<Http1ClientConnection> connection,
+                                     const ResponseHead& head, bool head_only)
+    : connection_(std::move(connection)) {
+  const Framing& framing = connection_->parser.framing();
+  keep_alive_ = !framing.close && (framing.minor >= 1 || framing.keep_alive);
+  if (head_only || head.status == 204 || head.status == 304 || framing.length == 0u) {
+    length_ = 0;
+  } else if (framing.chunked) {
+    state_ = State::kChunked;
+    decoder_.Start(64 * 1024);
+  } else if (framing.length) {
+    state_ = State::kLength;
+    length_ = left_ = *framing.length;
+  } else {
+    state_ = State::kUntilClose;
+    keep_alive_ = false;
+  }
+  if (state_ == State::kEnd) Give();
+}
+
+Http1ResponseBody::~Http1ResponseBody() {
+  if (!connection_ || state_ == State::kFailed) return;
+  if (state_ == State::kEnd) {
+    Give();
+    return;
+  }
+  // What is left of a short body may be here already; then the connection is worth keeping.
+  connection_->in.Consume(std::exchange(lent_, 0));
+  if (state_ == State::kLength && left_ <= connection_->in.size()) {
+    connection_->in.Consume(static_cast<std::size_t>(left_));
+    Give();
+  }
+}
+
+base::Error Http1ResponseBody::error() const { return base::Error(kind_, fault_); }
+
+Body::Poll Http1ResponseBody::Fail(base::Kind kind, std::string_view message) {
+  state_ = State::kFailed;
+  kind_ = kind;
+  fault_ = message;
+  if (connection_ && connection_->request_error()) {
+    kind_ = connection_->request_error()->kind;
+    fault_ = connection_->request_error()->message;
+  }
+  return Poll::kError;
+}
+
+// The response is complete. The connection goes back unless the request is still being sent.
+void Http1ResponseBody::Give() {
+  if (!connection_->request_done()) return;
+  std::unique_ptr<Http1ClientConnection> connection = std::move(connection_);
+  // Bytes behind the response are out of turn.
+  const bool reusable = keep_alive_ && connection->in.empty() && !connection->send_failed() &&
+                        connection->pool() != nullptr;
+  if (reusable) {
+    Http1Pool* const pool = connection->pool();
+    pool->Put(std::move(connection));
+  }
+}
+
+Body::Poll Http1ResponseBody::End() {
+  state_ = State::kEnd;
+  if (connection_) Give();
+  return Poll::kEnd;
+}
+
+Body::Poll Http1ResponseBody::TryRead(std::string_view& chunk) {
+  if (state_ == State::kEnd) return Poll::kEnd;
+  if (state_ == State::kFailed) return Poll::kError;
+  ReadBuffer& in = connection_->in;
+  in.Consume(std::exchange(lent_, 0));
+  for (;;) {
+    if (state_ == State::kChunked) {
+      std::size_t consumed = 0;
+      const auto step = decoder_.Next(in.view(), consumed, chunk, trailers_);
+      if (step == ChunkDecoder::State::kData) {
+        in.Consume(consumed - chunk.size());
+        lent_ = chunk.size();
+        received_ += lent_;
+        return Poll::kChunk;
+      }
+      in.Consume(consumed);
+      if (step == ChunkDecoder::State::kEnd) return End();
+      if (step == ChunkDecoder::State::kError) {
+        return Fail(base::Kind::kProtocol,
+                    base::StrCat("bad response from ", connection_->stream->peer().ToString(), ": ",
+                                 decoder_.fault()));
+      }
+    } else {
+      if (state_ == State::kLength && left_ == 0) return End();
+      if (!in.empty()) {
+        const std::string_view held = in.view();
+        chunk = state_ == State::kLength
+                    ? held.substr(0, static_cast<std::size_t>(
+                                         std::min<uint64_t>(left_, held.size())))
+                    : held;
+        lent_ = chunk.size();
+        received_ += lent_;
+        if (state_ == State::kLength) left_ -= lent_;
+        return Poll::kChunk;
+      }
+    }
+    const uint64_t expected = state_ == State::kLength ? left_ : received_;
+    switch (connection_->FillInput(expected >= BlockPool::kSmall ? BlockPool::kLarge
+                                                                 : BlockPool::kSmall)) {
+      case Http1ClientConnection::Fill::kData: break;
+      case Http1ClientConnection::Fill::kWait: return Poll::kPending;
+      case Http1ClientConnection::Fill::kEof:
+        if (state_ == State::kUntilClose && !connection_->request_error()) return End();
+        [[fallthrough]];
+      case Http1ClientConnection::Fill::kError:
+        return Fail(base::Kind::kUnavailable,
+                    base::StrCat("the connection to ", connection_->stream->peer().ToString(),
+                                 " ended in the middle of a response"));
+    }
+  }
+}
+
+void Http1ResponseBody::OnReady(async::Waiter* waiter) {
+  if (connection_) connection_->OnReadable(waiter);
+}
+
+}  // namespace http

@@ -1,0 +1,119 @@
+// One HTTP/2 connection of a server: ServeHttp2.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "http/http2_connection.hpp"
+#include "http/http2_server_session.hpp"
+#include "http/server_core.hpp"
+
+namespace http {
+namespace {
+using std::chrono::milliseconds;
+
+// How long a graceful end waits for the peer to learn of it.
+constexpr milliseconds kDrainNotice{1000};
+// How often stalled streams are looked for, at most and at least.
+constexpr milliseconds kMaxScan{15'000};
+constexpr milliseconds kMinScan{20};
+
+class Http2ServerConnection final : public Http2Connection {
+ public:
+  Http2ServerConnection(ServerCore& core, std::unique_ptr<net::Stream> stream, ConnectionInfo info)
+      : Http2Connection(std::move(stream), TimesOf(core.options)),
+        core_(core),
+        info_(std::move(info)),
+        session_(core, info_, gate_, *this) {}
+
+  async::Task<void> Serve() {
+    Begin(session_);
+    if (!drain_.HookInto(core_.drain)) BeginDrain();
+    if (!abort_.HookInto(core_.abort)) Abort();
+    co_await ended_.Wait(async::Context());
+    co_await gate_.Close(async::Context());
+  }
+
+ private:
+  struct Hook : async::CancelHook {
+    Hook(Http2ServerConnection* connection, Fire fire) : CancelHook(fire), connection(connection) {}
+    Http2ServerConnection* connection;
+  };
+
+  static Times TimesOf(const ServerOptions& options) {
+    return {.keepalive_interval = options.keepalive_interval,
+            .keepalive_timeout = options.keepalive_timeout,
+            .keepalive_without_streams = true,
+            .greeting_timeout = options.header_timeout,
+            .header_timeout = options.header_timeout,
+            .write_stall_timeout = options.write_stall_timeout};
+  }
+
+  void Abort() { EndSoon(base::Error(base::Kind::kUnavailable, "the server is stopping")); }
+
+  void BeginDrain() {
+    if (ended()) return;
+    drain_since_ = loop().now();
+    session_.BeginDrain();
+    CheckBy(drain_since_ + kDrainNotice);
+  }
+
+  async::TimePoint Check(async::TimePoint now) override {
+    async::TimePoint next = async::kForever;
+    if (drain_since_ != async::kForever && !session_.drained()) {
+      if (drain_since_ + kDrainNotice <= now) {
+        session_.FinishDrain();
+      } else {
+        next = drain_since_ + kDrainNotice;
+      }
+    }
+    const ServerOptions& options = core_.options;
+    if (session_.streams() != 0) {
+      session_.CheckStalls(now);
+    } else if (options.idle_timeout.count() > 0 && session_.greeted()) {
+      const auto idle_end = session_.idle_since() + options.idle_timeout;
+      if (idle_end <= now) {
+        session_.FinishDrain();
+      } else {
+        next = std::min(next, idle_end);
+      }
+    }
+    auto scan = kMaxScan;
+    for (const auto limit : {options.body_stall_timeout, options.write_stall_timeout}) {
+      if (limit.count() > 0) scan = std::min(scan, limit / 4);
+    }
+    next = std::min(next, now + std::max(scan, kMinScan));
+    return next;
+  }
+
+  void OnSettled() override {
+    if (session_.drained() && session_.streams() == 0) CloseWhenFlushed();
+  }
+
+  void OnEnded() override { ended_.Set(); }
+
+  ServerCore& core_;
+  const ConnectionInfo info_;
+  async::Gate gate_;
+  Http2ServerSession session_;
+  Hook drain_{this, [](async::CancelHook* hook) {
+                static_cast<Hook*>(hook)->connection->BeginDrain();
+              }};
+  Hook abort_{this, [](async::CancelHook* hook) {
+                static_cast<Hook*>(hook)->connection->Abort();
+              }};
+  async::Event ended_;
+  async::TimePoint drain_since_ = async::kForever;
+};
+
+}  // namespace
+
+async::Task<void> ServeHttp2(ServerCore& core, std::unique_ptr<net::Stream> stream,
+                             ConnectionInfo info) {
+  // On the heap: a frame would keep room for the arguments beside it.
+  auto connection =
+      std::make_unique<Http2ServerConnection>(core, std::move(stream), std::move(info));
+  co_await connection->Serve();
+}
+
+}  // namespace http

@@ -1,0 +1,359 @@
+#include "http/http2_session.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "http/http2_callbacks.hpp"
+
+namespace http {
+namespace {
+// Received bytes that may lie unread, in connection windows, before the connection window closes. Below
+// it a stream that nobody reads stops itself only, not its neighbours.
+constexpr std::size_t kKeptWindows = 4;
+}  // namespace
+
+Http2Stream::~Http2Stream() {
+  if (session_) {
+    in_.Discard();
+    session_->Unlink(*this);
+  }
+}
+
+void Http2Stream::Queue(uint8_t work) {
+  if (!session_) return;
+  work_ |= work;
+  session_->QueueWork(*this);
+}
+
+Http2Session::Http2Session(async::Loop& loop, Owner& owner, const Limits& limits, bool server)
+    : loop_(loop),
+      owner_(owner),
+      limits_(limits),
+      idle_since_(loop.now()),
+      scanner_(server),
+      control_(limits.max_control_per_second, loop.now()),
+      cheap_(limits.max_control_per_second * 10, loop.now()),
+      resets_(limits.max_resets_per_second, loop.now()),
+      server_(server) {
+  session_ = NewNghttp2Session(this, server);
+  if (!session_) throw std::bad_alloc();
+  std::array<nghttp2_settings_entry, 5> settings;
+  std::size_t count = 0;
+  const auto set = [&](int32_t id, uint32_t value) { settings[count++] = {id, value}; };
+  if (server) {
+    set(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.max_concurrent_streams);
+  } else {
+    set(NGHTTP2_SETTINGS_ENABLE_PUSH, 0);
+  }
+  set(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window);
+  set(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits.max_header_bytes));
+  set(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), count);
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(limits.connection_window));
+}
+
+Http2Session::~Http2Session() {
+  // Streams that outlive the session belong to somebody else.
+  while (all_head_) {
+    Http2Stream& stream = *all_head_;
+    Unlink(stream);
+    stream.in_.Unbind();
+    stream.session_ = nullptr;
+  }
+  nghttp2_session_del(session_);
+}
+
+void Http2Session::Feed(std::string_view bytes) {
+  const char* fed = bytes.data();
+  const char* const end = fed + bytes.size();
+  for (auto found = scanner_.Next(bytes); found != Http2Scanner::Found::kNothing;
+       found = scanner_.Next(bytes)) {
+    const Http2Scanner::Head& head = scanner_.head();
+    if (found == Http2Scanner::Found::kPayload) {
+      CheckPayload(head, scanner_.number());
+    } else {
+      if (NeedsState(head)) {
+        const char* const begin = std::max(fed, bytes.data() - 9);
+        Receive({fed, begin});
+        fed = begin;
+      }
+      CheckFrame(head);
+    }
+    if (terminated_) return;
+  }
+  Receive({fed, end});
+}
+
+void Http2Session::Receive(std::string_view bytes) {
+  if (broken_ || lost_ || bytes.empty()) return;
+  const auto taken = nghttp2_session_mem_recv(
+      session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (taken >= 0) return;
+  switch (taken) {
+    case NGHTTP2_ERR_FLOODED:
+    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+    case NGHTTP2_ERR_TOO_MANY_SETTINGS:
+      Terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+      break;
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+      Terminate(NGHTTP2_PROTOCOL_ERROR);
+      break;
+    default:
+      Terminate(NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+bool Http2Session::TakeOutput(std::string& out, std::size_t limit) {
+  if (broken_ || lost_) return false;
+  sink_ = &out;
+  bool more = true;
+  while (out.size() < limit) {
+    const uint8_t* data;
+    const auto size = nghttp2_session_mem_send(session_, &data);
+    if (size < 0) broken_ = true;
+    if (size <= 0) {
+      more = false;
+      break;
+    }
+    out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+  }
+  sink_ = nullptr;
+  return more;
+}
+
+void Http2Session::RunWork() {
+  while (work_head_) {
+    Http2Stream& stream = *work_head_;
+    UnqueueWork(stream);
+    if (stream.Perform(std::exchange(stream.work_, 0)) && !stream.queued_) delete &stream;
+  }
+}
+
+void Http2Session::Terminate(uint32_t error_code) {
+  if (std::exchange(terminated_, true) || lost_) return;
+  nghttp2_session_terminate_session(session_, error_code);
+  Wake();
+}
+
+void Http2Session::Lose(const base::Error& error) {
+  if (std::exchange(lost_, true)) return;
+  ForEachStream([&](Http2Stream& stream) {
+    if (!stream.open_) return;
+    Close(stream);
+    stream.in_.Unbind();
+    stream.NoteLost(error);
+    stream.Queue(Http2Stream::kClosed);
+  });
+}
+
+void Http2Session::Ping(uint64_t number) {
+  if (lost_) return;
+  uint8_t opaque[8];
+  for (int i = 0; i < 8; ++i) opaque[i] = static_cast<uint8_t>(number >> (56 - 8 * i));
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, opaque);
+  Wake();
+}
+
+void Http2Session::Kept(std::size_t bytes) {
+  kept_ += bytes;
+  if (kept_ <= kKeptWindows * limits_.connection_window) {
+    nghttp2_session_consume_connection(session_, bytes);
+  } else {
+    owed_ += bytes;
+  }
+}
+
+void Http2Session::Consumed(int32_t id, std::size_t bytes, bool reopen) {
+  kept_ -= bytes;
+  if (lost_) return;
+  if (owed_ != 0) {
+    const std::size_t paid = std::min(owed_, bytes);
+    owed_ -= paid;
+    nghttp2_session_consume_connection(session_, paid);
+  }
+  if (reopen) nghttp2_session_consume_stream(session_, id, bytes);
+  if (wants_write()) Wake();
+}
+
+void Http2Session::Resume(Http2Stream& stream) {
+  if (lost_ || !stream.open_) return;
+  if (std::exchange(stream.deferred_, false)) nghttp2_session_resume_data(session_, stream.id_);
+  Wake();
+}
+
+void Http2Session::Reset(int32_t id, uint32_t error_code) {
+  if (lost_) return;
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, error_code);
+  Wake();
+}
+
+Http2Stream* Http2Session::StreamOf(int32_t id) const {
+  return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session_, id));
+}
+
+void Http2Session::Link(Http2Stream& stream, int32_t id) {
+  stream.id_ = id;
+  stream.open_ = true;
+  stream.in_.Bind(this, id);
+  stream.next_ = all_head_;
+  if (all_head_) all_head_->prev_ = &stream;
+  all_head_ = &stream;
+  ++stream_count_;
+  ++open_count_;
+}
+
+void Http2Session::Close(Http2Stream& stream) {
+  if (!std::exchange(stream.open_, false)) return;
+  if (--open_count_ == 0) idle_since_ = loop_.now();
+}
+
+void Http2Session::Unlink(Http2Stream& stream) {
+  UnqueueWork(stream);
+  if (stream.open_ && !lost_) {
+    nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
+  }
+  Close(stream);
+  const bool linked = stream.prev_ || all_head_ == &stream;
+  if (!linked) return;
+  (stream.prev_ ? stream.prev_->next_ : all_head_) = stream.next_;
+  if (stream.next_) stream.next_->prev_ = stream.prev_;
+  stream.next_ = stream.prev_ = nullptr;
+  if (--stream_count_ == 0) idle_since_ = loop_.now();
+}
+
+void Http2Session::QueueWork(Http2Stream& stream) {
+  if (std::exchange(stream.queued_, true)) return;
+  stream.work_prev_ = work_tail_;
+  stream.work_next_ = nullptr;
+  (work_tail_ ? work_tail_->work_next_ : work_head_) = &stream;
+  work_tail_ = &stream;
+  Wake();
+}
+
+void Http2Session::UnqueueWork(Http2Stream& stream) {
+  if (!std::exchange(stream.queued_, false)) return;
+  (stream.work_prev_ ? stream.work_prev_->work_next_ : work_head_) = stream.work_next_;
+  (stream.work_next_ ? stream.work_next_->work_prev_ : work_tail_) = stream.work_prev_;
+  stream.work_next_ = stream.work_prev_ = nullptr;
+}
+
+bool Http2Session::CountField(std::size_t bytes) {
+  header_bytes_ += bytes + 32;  // the size RFC 9113 gives a field, section 6.5.2
+  if (header_bytes_ <= limits_.max_header_bytes) return !header_too_large_;
+  header_too_large_ = true;
+  // A list that compresses well can be huge on a small wire.
+  if (header_bytes_ > limits_.max_header_bytes * 8 + 64 * 1024) {
+    Terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+  return false;
+}
+
+void Http2Session::RecentIds::Add(int32_t id) {
+  floor = std::max(floor, ids[next]);
+  ids[next] = id;
+  next = static_cast<uint8_t>((next + 1) % ids.size());
+}
+
+bool Http2Session::RecentIds::Has(int32_t id) const {
+  for (const int32_t known : ids) {
+    if (known == id) return true;
+  }
+  return false;
+}
+
+uint32_t Http2Session::FaultOfClosed(int32_t id) const {
+  // Resets that are forgotten, and all before them, get the benefit of the doubt.
+  if (id <= reset_ids_.floor || reset_ids_.Has(id)) return NGHTTP2_NO_ERROR;
+  // Otherwise either closed long ago or skipped: an unexpected stream identifier.
+  return closed_ids_.Has(id) ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+}
+
+void Http2Session::OnResetSent(int32_t id, uint32_t error_code) {
+  reset_ids_.Add(id);
+  bool fine = true;
+  switch (error_code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+    case NGHTTP2_STREAM_CLOSED:
+    case NGHTTP2_FRAME_SIZE_ERROR:
+      // A peer that makes us reset wastes our work as one that resets itself.
+      fine = resets_.Take(loop_.now());
+      break;
+    case NGHTTP2_REFUSED_STREAM:
+      fine = cheap_.Take(loop_.now());
+      break;
+    default:
+      break;
+  }
+  if (!fine) Terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+bool Http2Session::NeedsState(const Http2Scanner::Head& head) const {
+  if (!server_) return false;
+  switch (head.type) {
+    case NGHTTP2_DATA:
+    case NGHTTP2_HEADERS:
+      return head.id <= last_peer_id_;
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_WINDOW_UPDATE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Http2Session::CheckFrame(const Http2Scanner::Head& head) {
+  const auto now = loop_.now();
+  if (head.type != NGHTTP2_CONTINUATION) header_since_.reset();
+  bool fine = true;
+  switch (head.type) {
+    case NGHTTP2_DATA:
+      fine = cheap_.Take(now);  // data worth its header pays it back
+      [[fallthrough]];
+    case NGHTTP2_HEADERS:
+      // RFC 9113, section 5.1, wants an error where nghttp2 passes over.
+      if (server_ && head.id <= last_peer_id_ && (head.id & 1) &&
+          !nghttp2_session_find_stream(session_, head.id)) {
+        if (const uint32_t fault = FaultOfClosed(head.id)) return Terminate(fault);
+      }
+      if (head.type == NGHTTP2_HEADERS) {
+        header_since_ = now;
+        if (server_ && (head.id & 1)) last_peer_id_ = std::max(last_peer_id_, head.id);
+      }
+      break;
+    case NGHTTP2_PING:
+    case NGHTTP2_SETTINGS:
+      fine = control_.Take(now);
+      break;
+    case NGHTTP2_RST_STREAM:
+      // A reset of a live stream throws away work that we have begun.
+      fine = StreamOf(head.id) ? resets_.Take(now) : cheap_.Take(now);
+      break;
+    case NGHTTP2_PRIORITY:
+      fine = cheap_.Take(now);
+      if (head.id == 0) return Terminate(NGHTTP2_PROTOCOL_ERROR);
+      if (head.length == 5) scanner_.Want(4);
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      fine = cheap_.Take(now);
+      if (head.length == 4) scanner_.Want(4);
+      break;
+    default:
+      fine = cheap_.Take(now);
+  }
+  if (!fine) Terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Http2Session::CheckPayload(const Http2Scanner::Head& head, uint32_t number) {
+  // A stream that depends on itself; an increment of nothing, on a stream that has been forgotten.
+  if (head.type == NGHTTP2_PRIORITY && number == static_cast<uint32_t>(head.id)) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR);
+  } else if (head.type == NGHTTP2_WINDOW_UPDATE && number == 0 && server_ &&
+             !nghttp2_session_find_stream(session_, head.id)) {
+    Terminate(NGHTTP2_PROTOCOL_ERROR);
+  }
+}
+
+}  // namespace http
