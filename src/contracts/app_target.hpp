@@ -1,8 +1,8 @@
 // AppTarget: the user's app as the blocks see it: somewhere on the network, with no, one or many
 // endpoints that come and go. "Not there" is a state, not a failure (see DESIGN, section 7).
 //
-// One object per Instance, used on every data loop. target/ implements it; blocks call the app through
-// it and watch its state.
+// One object per Instance, used on every data loop. target/ implements it; blocks call the app
+// through it and watch its state.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +46,10 @@ class AppTarget {
   virtual bool configured() const = 0;
   virtual TargetState state() const = 0;
 
-  /// Sends one request to the app: waits for its turn (--app-max-concurrency), picks an endpoint, adds
-  /// the app's API token, and fills scheme and authority. Endpoints that cannot be connected to are
-  /// set aside and the next is tried, as long as nothing was sent. While none is left, waits up to
-  /// `wake_timeout` for the app to come back, then fails with kUnreachable. kUnavailable,
+  /// Sends one request to the app: waits for its turn (--app-max-concurrency), picks an endpoint,
+  /// adds the app's API token, and fills scheme and authority. Endpoints that cannot be connected
+  /// to are set aside and the next is tried, as long as nothing was sent. While none is left, waits
+  /// up to `wake_timeout` for the app to come back, then fails with kUnreachable. kUnavailable,
   /// kTimeout, kCanceled and kProtocol as http::Client::Send. `body` as there.
   virtual async::Task<base::Result<AppResponse>> Send(const async::Context& context,
                                                       http::RequestHead head, http::Body* body,

@@ -1,6 +1,6 @@
-// Call: what travels with one operation from the API through a block into a component: the deadline and
-// the cancellation of the caller, the trace it belongs to and who called. It lives in the frame that
-// serves the request and is passed down by const reference; nothing below may keep it.
+// Call: what travels with one operation from the API through a block into a component: the deadline
+// and the cancellation of the caller, the trace it belongs to and who called. It lives in the frame
+// that serves the request and is passed down by const reference; nothing below may keep it.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
-// Descriptor: all that the runtime knows about a component type before it makes one: names, features,
-// the schema of its metadata, and how to make it. Validation, `--list-components` and the pages in
-// docs/components come from here. Descriptors are constants of the program; any thread.
+// Descriptor: all that the runtime knows about a component type before it makes one: names,
+// features, the schema of its metadata, and how to make it. Validation, `--list-components` and the
+// pages in docs/components come from here. Descriptors are constants of the program; any thread.
 #pragma once
 
 #include <memory>
@@ -53,10 +53,11 @@ struct Descriptor {
 /// What is wrong but not fatal with a component's metadata: fields the schema does not know.
 using Warnings = std::vector<std::string>;
 
-/// Checks metadata against the schema. The error names the component, the field and the mend; it never
-/// holds a value of a secret field. `fields` every component of a kind has (keyPrefix) are given in
-/// `common`.
-base::Result<Warnings> ValidateMetadata(const Descriptor& descriptor, std::string_view component_name,
+/// Checks metadata against the schema. The error names the component, the field and the mend; it
+/// never holds a value of a secret field. `fields` every component of a kind has (keyPrefix) are
+/// given in `common`.
+base::Result<Warnings> ValidateMetadata(const Descriptor& descriptor,
+                                        std::string_view component_name,
                                         const config::Properties& properties,
                                         const std::vector<Field>& common = {});
 

@@ -1,5 +1,5 @@
-// For tests of components: compares a descriptor's page in docs/components with the descriptor. With
-// UPDATE_DOCS=1 in the environment the page is written instead.
+// For tests of components: compares a descriptor's page in docs/components with the descriptor.
+// With UPDATE_DOCS=1 in the environment the page is written instead.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -73,25 +73,32 @@ TEST(Validate, UnknownFieldIsAWarning) {
   const auto warnings = Validate({{"hots", "x"}});
   ASSERT_TRUE(warnings);
   ASSERT_EQ(warnings->size(), 1u);
-  EXPECT_EQ(warnings->front(),
-            "component mine (state.example): metadata field hots is not known and has no effect: check "
-            "its spelling");
+  EXPECT_EQ(
+      warnings->front(),
+      "component mine (state.example): metadata field hots is not known and has no effect: check "
+      "its spelling");
 }
 
 TEST(Validate, WrongValuesNameComponentFieldAndMend) {
   const std::pair<config::Properties::Entry, std::string> cases[] = {
-      {{"timeout", "soon"}, "component mine (state.example): metadata field timeout: the value \"soon\" "
-                            "is not valid: give a duration such as 500ms, 20s or 1h"},
-      {{"limit", "ten"}, "component mine (state.example): metadata field limit: the value \"ten\" is not "
-                         "valid: give a number"},
-      {{"buffer", "4 MB"}, "component mine (state.example): metadata field buffer: the value \"4 MB\" is "
-                           "not valid: give a size such as 64Ki or 4Mi"},
-      {{"mode", "ring"}, "component mine (state.example): metadata field mode: the value \"ring\" is not "
-                         "valid: give one of node, cluster"},
-      {{"password", "hunter2"}, "component mine (state.example): metadata field password: its value is "
-                                "not valid: give a number"},
-      {{"host", ""}, "component mine (state.example): metadata field host is required: add it to "
-                     "spec.metadata"}};
+      {{"timeout", "soon"},
+       "component mine (state.example): metadata field timeout: the value \"soon\" "
+       "is not valid: give a duration such as 500ms, 20s or 1h"},
+      {{"limit", "ten"},
+       "component mine (state.example): metadata field limit: the value \"ten\" is not "
+       "valid: give a number"},
+      {{"buffer", "4 MB"},
+       "component mine (state.example): metadata field buffer: the value \"4 MB\" is "
+       "not valid: give a size such as 64Ki or 4Mi"},
+      {{"mode", "ring"},
+       "component mine (state.example): metadata field mode: the value \"ring\" is not "
+       "valid: give one of node, cluster"},
+      {{"password", "hunter2"},
+       "component mine (state.example): metadata field password: its value is "
+       "not valid: give a number"},
+      {{"host", ""},
+       "component mine (state.example): metadata field host is required: add it to "
+       "spec.metadata"}};
   for (const auto& [entry, message] : cases) {
     config::Properties properties("mine", {{"host", "here"}, entry});
     const auto warnings = ValidateMetadata(Example(), "mine", properties);
@@ -104,7 +111,8 @@ TEST(Validate, WrongValuesNameComponentFieldAndMend) {
 TEST(Markdown, ShowsTheSchema) {
   const std::string page = DescriptorMarkdown(Example());
   EXPECT_NE(page.find("# state.example\n"), std::string::npos);
-  EXPECT_NE(page.find("| `host` | string |  | Where it is \\| was. Required. |"), std::string::npos);
+  EXPECT_NE(page.find("| `host` | string |  | Where it is \\| was. Required. |"),
+            std::string::npos);
   EXPECT_NE(page.find("| `timeout` | duration | `20s` |"), std::string::npos);
   EXPECT_NE(page.find("Secret: give it with `secretKeyRef`."), std::string::npos);
   EXPECT_NE(page.find("keyPrefix"), std::string::npos);

@@ -44,12 +44,13 @@ std::string DescriptorFileName(const Descriptor& descriptor) {
 }
 
 std::string DescriptorMarkdown(const Descriptor& descriptor) {
-  std::string out = base::StrCat(
-      "# ", descriptor.type, "\n\n",
-      "<!-- Written from the component's descriptor. Change the descriptor, then run its tests with ",
-      "UPDATE_DOCS=1. -->\n\n", descriptor.summary, "\n\n", "| | |\n| --- | --- |\n", "| type | ",
-      Code(descriptor.type), " |\n", "| versions | ", Code(base::Join(descriptor.versions, ", ")),
-      " |\n");
+  std::string out =
+      base::StrCat("# ", descriptor.type, "\n\n",
+                   "<!-- Written from the component's descriptor. Change the descriptor, then run "
+                   "its tests with ",
+                   "UPDATE_DOCS=1. -->\n\n", descriptor.summary, "\n\n", "| | |\n| --- | --- |\n",
+                   "| type | ", Code(descriptor.type), " |\n", "| versions | ",
+                   Code(base::Join(descriptor.versions, ", ")), " |\n");
   if (!descriptor.aliases.empty()) {
     base::StrAppend(out, "| other names | ", Code(base::Join(descriptor.aliases, ", ")), " |\n");
   }

@@ -36,11 +36,12 @@ class ParallelWorker {
       return ParallelWorker(std::coroutine_handle<promise_type>::from_promise(*this));
     }
     std::suspend_always initial_suspend() const noexcept { return {}; }
-    // The last worker resumes the waiter only when it is suspended itself, because the waiter goes on
-    // to destroy all workers.
+    // The last worker resumes the waiter only when it is suspended itself, because the waiter goes
+    // on to destroy all workers.
     struct Last {
       bool await_ready() const noexcept { return false; }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
+      std::coroutine_handle<> await_suspend(
+          std::coroutine_handle<promise_type> self) const noexcept {
         ParallelState& state = self.promise().state;
         if (--state.running == 0 && state.waiter) return state.waiter;
         return std::noop_coroutine();
@@ -80,8 +81,8 @@ struct AllDone {
 
 }  // namespace internal
 
-/// Awaits `work(context, i)` for every i below `count`, at most `parallelism` (at least 1) at once, each
-/// index once, started in order. Returns when all have ended. `context` must outlive the task.
+/// Awaits `work(context, i)` for every i below `count`, at most `parallelism` (at least 1) at once,
+/// each index once, started in order. Returns when all have ended. `context` must outlive the task.
 template <class T>
 async::Task<void> ForEachParallel(std::size_t count, std::size_t parallelism, T& context,
                                   async::Task<void> (*work)(T&, std::size_t)) {

@@ -26,9 +26,8 @@ bool HasVersion(const Descriptor& descriptor, std::string_view version) {
 
 Registry::Registry(std::vector<const Descriptor*> descriptors)
     : descriptors_(std::move(descriptors)) {
-  std::ranges::sort(descriptors_, {}, [](const Descriptor* d) {
-    return std::pair(d->type, d->versions.front());
-  });
+  std::ranges::sort(descriptors_, {},
+                    [](const Descriptor* d) { return std::pair(d->type, d->versions.front()); });
 }
 
 base::Result<const Descriptor*> Registry::Find(std::string_view type,
@@ -50,9 +49,9 @@ base::Result<const Descriptor*> Registry::Find(std::string_view type,
                       base::StrCat("couldn't find component ", type, "/", version,
                                    ": spec.version must be one of ", base::Join(versions, ", ")));
   }
-  std::string text = base::StrCat("couldn't find component ", type, "/",
-                                  version.empty() ? "v1" : version,
-                                  ": spec.type is not a component of this runtime");
+  std::string text =
+      base::StrCat("couldn't find component ", type, "/", version.empty() ? "v1" : version,
+                   ": spec.type is not a component of this runtime");
   if (!same_kind.empty()) base::StrAppend(text, "; it has ", base::Join(same_kind, ", "));
   return base::Fail(base::Kind::kNotFound, std::move(text));
 }

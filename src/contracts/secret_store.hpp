@@ -26,7 +26,8 @@ class SecretStore : public Component {
   /// True if one secret may hold several keys (feature MULTIPLE_KEY_VALUES_PER_SECRET).
   virtual bool multiple_keys_per_secret() const { return false; }
 
-  virtual async::Task<base::Result<Secret>> GetSecret(const Call& call, GetSecretRequest request) = 0;
+  virtual async::Task<base::Result<Secret>> GetSecret(const Call& call,
+                                                      GetSecretRequest request) = 0;
   virtual async::Task<base::Result<std::map<std::string, Secret>>> BulkGetSecret(
       const Call& call, BulkGetSecretRequest request) = 0;
 };

@@ -59,9 +59,10 @@ base::Result<std::optional<int64_t>> ParseTtlSeconds(const Metadata& metadata) {
   if (!text || text->empty()) return std::optional<int64_t>();
   const std::optional<int32_t> seconds = base::ParseInt<int32_t>(*text);
   if (!seconds) {
-    return base::Fail(base::Kind::kInvalidArgument,
-                      base::StrCat("error parsing TTL: incorrect value for metadata 'ttlInSeconds': ",
-                                   base::Quote(*text), " is not a whole number of seconds"));
+    return base::Fail(
+        base::Kind::kInvalidArgument,
+        base::StrCat("error parsing TTL: incorrect value for metadata 'ttlInSeconds': ",
+                     base::Quote(*text), " is not a whole number of seconds"));
   }
   return std::optional<int64_t>(*seconds);
 }
@@ -80,8 +81,7 @@ struct Bulk {
 async::Task<void> GetOne(Bulk<GetRequest, BulkGetItem>& bulk, std::size_t i) {
   BulkGetItem& item = bulk.answers[i];
   item.key = bulk.requests[i].key;
-  base::Result<GetResponse> got =
-      co_await bulk.store.Get(bulk.call, std::move(bulk.requests[i]));
+  base::Result<GetResponse> got = co_await bulk.store.Get(bulk.call, std::move(bulk.requests[i]));
   if (got) {
     item.value = *std::move(got);
   } else {

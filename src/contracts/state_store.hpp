@@ -3,7 +3,8 @@
 // blocks/state is the caller: keys arrive complete (with their prefix), values arrive in one of two
 // forms, which stores may keep differently:
 //   bytes: the caller's bytes, to be given back unchanged;
-//   json:  text that Go's encoding/json would write for the decoded value (keys sorted, numbers through
+//   json:  text that Go's encoding/json would write for the decoded value (keys sorted, numbers
+//   through
 //          float64), from the HTTP API or from gRPC with a JSON content type.
 // All operations may be called on any loop at any time between Init and Close.
 #pragma once
@@ -124,8 +125,8 @@ std::vector<std::string_view> StateFeatureNames(uint32_t features);
 base::Error EtagMismatch(std::string_view detail = {});
 base::Error EtagInvalid(std::string_view detail = {});
 
-/// Seconds to live of a request: none if absent or empty. Fails with kInvalidArgument on anything but
-/// a decimal integer of 32 bits.
+/// Seconds to live of a request: none if absent or empty. Fails with kInvalidArgument on anything
+/// but a decimal integer of 32 bits.
 base::Result<std::optional<int64_t>> ParseTtlSeconds(const Metadata& metadata);
 
 inline constexpr std::string_view kTtlMetadataKey = "ttlInSeconds";
@@ -148,7 +149,8 @@ class StateStore : public Component {
       const Call& call, std::vector<GetRequest> requests, BulkOptions options);
   virtual async::Task<base::Status> BulkSet(const Call& call, std::vector<SetRequest> requests,
                                             BulkOptions options);
-  virtual async::Task<base::Status> BulkDelete(const Call& call, std::vector<DeleteRequest> requests,
+  virtual async::Task<base::Status> BulkDelete(const Call& call,
+                                               std::vector<DeleteRequest> requests,
                                                BulkOptions options);
 
   /// All operations in their order, or none. Only with kStateTransactional.
@@ -163,8 +165,8 @@ class StateStore : public Component {
   virtual async::Task<base::Result<KeysLikeResponse>> KeysLike(const Call& call,
                                                                KeysLikeRequest request);
 
-  /// A store that answers from memory is asked through these first: no coroutine, no wait. They must
-  /// return within about a microsecond, and then always with a value; stores that keep
+  /// A store that answers from memory is asked through these first: no coroutine, no wait. They
+  /// must return within about a microsecond, and then always with a value; stores that keep
   /// `answers_at_once` false are never asked.
   virtual bool answers_at_once() const { return false; }
   virtual base::Result<GetResponse> GetNow(const GetRequest& request);

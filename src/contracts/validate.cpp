@@ -11,27 +11,37 @@ using base::StrCat;
 
 namespace {
 
-bool IsNumber(std::string_view text) { return base::ParseDouble(text).has_value(); }
+bool IsNumber(std::string_view text) {
+  return base::ParseDouble(text).has_value();
+}
 
 // An empty value counts as not given, so it fits every type.
 bool FitsType(FieldType type, std::string_view value) {
   value = base::Trim(value);
   switch (type) {
     case FieldType::kString:
-    case FieldType::kBool: return true;  // every text that is not a word for true means false
-    case FieldType::kNumber: return IsNumber(value);
-    case FieldType::kDuration: return IsNumber(value) || base::ParseDuration(value).has_value();
-    case FieldType::kByteSize: return base::ParseQuantity(value).has_value();
+    case FieldType::kBool:
+      return true;  // every text that is not a word for true means false
+    case FieldType::kNumber:
+      return IsNumber(value);
+    case FieldType::kDuration:
+      return IsNumber(value) || base::ParseDuration(value).has_value();
+    case FieldType::kByteSize:
+      return base::ParseQuantity(value).has_value();
   }
   return true;
 }
 
 std::string_view Expectation(FieldType type) {
   switch (type) {
-    case FieldType::kNumber: return "a number";
-    case FieldType::kDuration: return "a duration such as 500ms, 20s or 1h";
-    case FieldType::kByteSize: return "a size such as 64Ki or 4Mi";
-    default: return "a text";
+    case FieldType::kNumber:
+      return "a number";
+    case FieldType::kDuration:
+      return "a duration such as 500ms, 20s or 1h";
+    case FieldType::kByteSize:
+      return "a size such as 64Ki or 4Mi";
+    default:
+      return "a text";
   }
 }
 
@@ -74,34 +84,42 @@ base::Status CheckRequired(const Field& field, const config::Properties& propert
     return Names(field, entry.name) && !entry.value.empty();
   });
   if (given) return {};
-  return base::Fail(base::Kind::kInvalidArgument,
-                    StrCat(where, ": metadata field ", field.name,
-                           " is required: add it to spec.metadata"));
+  return base::Fail(base::Kind::kInvalidArgument, StrCat(where, ": metadata field ", field.name,
+                                                         " is required: add it to spec.metadata"));
 }
 
 }  // namespace
 
 std::string_view FieldTypeName(FieldType type) {
   switch (type) {
-    case FieldType::kString: return "string";
-    case FieldType::kBool: return "bool";
-    case FieldType::kNumber: return "number";
-    case FieldType::kDuration: return "duration";
-    case FieldType::kByteSize: return "bytesize";
+    case FieldType::kString:
+      return "string";
+    case FieldType::kBool:
+      return "bool";
+    case FieldType::kNumber:
+      return "number";
+    case FieldType::kDuration:
+      return "duration";
+    case FieldType::kByteSize:
+      return "bytesize";
   }
   return "string";
 }
 
 std::string_view StabilityName(Stability stability) {
   switch (stability) {
-    case Stability::kStable: return "stable";
-    case Stability::kBeta: return "beta";
-    case Stability::kAlpha: return "alpha";
+    case Stability::kStable:
+      return "stable";
+    case Stability::kBeta:
+      return "beta";
+    case Stability::kAlpha:
+      return "alpha";
   }
   return "stable";
 }
 
-base::Result<Warnings> ValidateMetadata(const Descriptor& descriptor, std::string_view component_name,
+base::Result<Warnings> ValidateMetadata(const Descriptor& descriptor,
+                                        std::string_view component_name,
                                         const config::Properties& properties,
                                         const std::vector<Field>& common) {
   const std::string where = StrCat("component ", component_name, " (", descriptor.type, ")");
@@ -127,8 +145,9 @@ const std::vector<Field>& CommonFields(std::string_view type) {
   static const std::vector<Field> kState{
       {.name = "keyPrefix",
        .default_value = "appid",
-       .description = "What stands before every key: `appid`, `name` (of the component), `namespace` "
-                      "(and app-id), `none`, or any other text."},
+       .description =
+           "What stands before every key: `appid`, `name` (of the component), `namespace` "
+           "(and app-id), `none`, or any other text."},
       {.name = "actorStateStore",
        .type = FieldType::kBool,
        .default_value = "false",
@@ -138,7 +157,8 @@ const std::vector<Field>& CommonFields(std::string_view type) {
        .description = "AES key as 32, 48 or 64 hexadecimal digits; values are encrypted with it."},
       {.name = "secondaryEncryptionKey",
        .secret = true,
-       .description = "A key values may still be encrypted with, after the primary one was changed."},
+       .description =
+           "A key values may still be encrypted with, after the primary one was changed."},
       {.name = "outboxPublishPubsub",
        .description = "Pub/sub component that transactions are published to."},
       {.name = "outboxPublishTopic", .description = "Topic that transactions are published to."},

@@ -1,5 +1,6 @@
 #include "http/http2_callbacks.hpp"
 
+#include "http/http2_memory.hpp"
 #include "http/http2_session.hpp"
 
 namespace http {
@@ -197,13 +198,15 @@ struct Http2Callbacks {
   }
 };
 
-nghttp2_session* NewNghttp2Session(Http2Session* session, bool server) {
+nghttp2_session* NewNghttp2Session(Http2Session* session, Http2Memory& memory, bool server) {
   nghttp2_session* made = nullptr;
   auto* callbacks = Http2Callbacks::Table();
   auto* options = Http2Callbacks::Options();
   if (!callbacks || !options) return nullptr;
-  const int failed = server ? nghttp2_session_server_new2(&made, callbacks, session, options)
-                            : nghttp2_session_client_new2(&made, callbacks, session, options);
+  const int failed =
+      server ? nghttp2_session_server_new3(&made, callbacks, session, options, memory.table())
+             : nghttp2_session_client_new3(&made, callbacks, session, options, memory.table());
+  memory.Created();
   return failed ? nullptr : made;
 }
 

@@ -551,6 +551,44 @@ TEST(Http2Client, TooLargeResponseHeadIsRefused) {
   EXPECT_TRUE(client.usable());
 }
 
+TEST(Http2Client, HeadsOfManyFramesOnManyConnections) {
+  Rig rig;
+  async::Event go;
+  rig.handler.later = [&](Exchange& exchange) -> async::Task<void> {
+    const async::Context context(async::kForever, &exchange.cancel());
+    co_await go.Wait(context);
+    ResponseHead head;
+    for (int i = 0; i < 30; ++i) {
+      head.headers.Add("x-" + std::to_string(i), exchange.request().target + std::string(1500, '~'));
+    }
+    exchange.Respond(head, exchange.request().target);
+  };
+  ClientOptions options;
+  options.max_header_bytes = 128 * 1024;
+  for (int i = 0; i < 3; ++i) rig.Connect(options);
+  async::Gate gate;
+  int good = 0;
+  const auto one = [&](Http2ClientConnection& client, int i) -> async::Task<void> {
+    const async::Context context;
+    const std::string target = "/" + std::to_string(i);
+    Outcome outcome = co_await client.Send(context, Head("GET", target), nullptr, nullptr);
+    if (!outcome.response) co_return;
+    const Headers& headers = outcome.response->head.headers;
+    bool same = *co_await ReadAll(*outcome.response->body, context, 100) == target;
+    for (int k = 0; k < 30; ++k) {
+      same = same && headers.Get("x-" + std::to_string(k)) == target + std::string(1500, '~');
+    }
+    good += same;
+  };
+  rig.loop.Post([&] {
+    for (int i = 0; i < 30; ++i) gate.Spawn(one(*rig.clients.at(i % 3), i));
+  });
+  EXPECT_TRUE(rig.RunUntil([&] { return rig.core.in_flight == 30; }));
+  rig.loop.Post([&] { go.Set(); });
+  EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
+  EXPECT_EQ(good, 30);
+}
+
 TEST(Http2Client, GracefulShutdownFinishesStreams) {
   Rig rig;
   async::Event go;

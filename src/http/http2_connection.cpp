@@ -235,9 +235,12 @@ void Http2Connection::OnDeadline() {
   if (ping_sent_ != async::kForever && last_read_ > ping_sent_) ping_sent_ = async::kForever;
   if (ping_sent_ != async::kForever) {
     if (due(ping_sent_ + times_.keepalive_timeout)) return fail("does not answer pings");
-  } else if (times_.keepalive_interval.count() > 0 && session_->greeted() &&
+  } else if (times_.keepalive_interval.count() > 0 &&
              (times_.keepalive_without_streams || session_->open_streams() != 0)) {
-    if (due(last_read_ + times_.keepalive_interval)) {
+    // A peer that has not begun has its own deadline.
+    if (!session_->greeted()) {
+      next = std::min(next, now + times_.keepalive_interval);
+    } else if (due(last_read_ + times_.keepalive_interval)) {
       ping_sent_ = now;
       session_->Ping(0);
       due(now + times_.keepalive_timeout);

@@ -292,7 +292,7 @@ TEST(Http2Server, SilentPeerIsPingedAndCut) {
 TEST(Http2Server, AnsweredPingsKeepTheConnection) {
   ServerOptions options;
   options.keepalive_interval = milliseconds(30);
-  options.keepalive_timeout = milliseconds(1000);
+  options.keepalive_timeout = milliseconds(300);
   Rig rig(options);
   AnswerAll(rig);
   RawPeer peer = RawPeer::Client(rig);

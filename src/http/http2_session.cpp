@@ -36,7 +36,7 @@ Http2Session::Http2Session(async::Loop& loop, Owner& owner, const Limits& limits
       cheap_(limits.max_control_per_second * 10, loop.now()),
       resets_(limits.max_resets_per_second, loop.now()),
       server_(server) {
-  session_ = NewNghttp2Session(this, server);
+  session_ = NewNghttp2Session(this, memory_, server);
   if (!session_) throw std::bad_alloc();
   std::array<nghttp2_settings_entry, 5> settings;
   std::size_t count = 0;
@@ -109,13 +109,18 @@ bool Http2Session::TakeOutput(std::string& out, std::size_t limit) {
   if (broken_ || lost_) return false;
   sink_ = &out;
   bool more = true;
-  while (out.size() < limit) {
+  // A header block must leave whole: the rest of it lies in the thread's buffer (Http2Memory).
+  bool in_block = false;
+  while (out.size() < limit || in_block) {
     const uint8_t* data;
     const auto size = nghttp2_session_mem_send(session_, &data);
     if (size < 0) broken_ = true;
     if (size <= 0) {
       more = false;
       break;
+    }
+    if (data[3] == NGHTTP2_HEADERS || data[3] == NGHTTP2_CONTINUATION) {
+      in_block = !(data[4] & NGHTTP2_FLAG_END_HEADERS);
     }
     out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
   }

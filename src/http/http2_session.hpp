@@ -18,6 +18,7 @@
 #include "async/loop.hpp"
 #include "base/error.hpp"
 #include "http/http2_fields.hpp"
+#include "http/http2_memory.hpp"
 #include "http/http2_rate.hpp"
 #include "http/http2_scanner.hpp"
 #include "http/http2_stream.hpp"
@@ -50,7 +51,7 @@ class Http2Session {
 
   /// Takes bytes received. Faults of the peer end up as GOAWAY or RST_STREAM in the output.
   void Feed(std::string_view bytes);
-  /// Appends output to `out` until it holds `limit` bytes or more. True if there may be more.
+  /// Appends output to `out` until it holds `limit` bytes or a little more. True if there may be more.
   bool TakeOutput(std::string& out, std::size_t limit);
   /// Runs what Feed and TakeOutput have made ready. May resume coroutines.
   void RunWork();
@@ -146,6 +147,7 @@ class Http2Session {
   /// nghttp2 ignore it.
   uint32_t FaultOfClosed(int32_t id) const;
 
+  Http2Memory memory_;
   nghttp2_session* session_ = nullptr;
   std::string* sink_ = nullptr;  // where send callbacks append
   Http2Stream* work_head_ = nullptr;

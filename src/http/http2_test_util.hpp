@@ -257,7 +257,8 @@ class RawPeer {
   int fd() const { return socket_.fd(); }
 
  private:
-  bool Whole() const {
+  bool Whole() {
+    if (in_.starts_with(kPreface)) in_.erase(0, kPreface.size());
     if (in_.size() < 9) return false;
     const auto byte = [&](std::size_t i) { return static_cast<uint8_t>(in_[i]); };
     return in_.size() >= 9u + (byte(0) << 16 | byte(1) << 8 | byte(2));

@@ -1,5 +1,7 @@
 #include "runtime/host.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -25,6 +27,12 @@ http::ServerOptions GrpcOptions(const config::Options& options) {
   out.max_header_bytes = static_cast<std::size_t>(options.read_buffer_size) + 4096;
   out.allow_http1 = false;
   return out;
+}
+
+std::string HostName() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
 }
 
 async::Task<void> StartInto(const Services& services, InstanceConfig config,
@@ -65,8 +73,12 @@ Host::Host(Setup setup)
       .metrics = metrics_,
       .components = setup_.components,
       .names = nullptr,
+      .peers = nullptr,
+      .lookup = [this](const async::Context& context, const std::string& host,
+                       uint16_t port) { return Lookup(context, host, port); },
       .local_apps = this,
       .host_address = options_.env.host_ip,
+      .host_name = HostName(),
       .runtime_version = setup_.version,
       .request_shutdown = setup_.request_shutdown});
   if (services_->host_address.empty()) {
@@ -152,6 +164,18 @@ void Host::StartNameResolution(const config::Configuration& configuration) {
                             setup_.components, log_, names_);
   });
   services_->names = names_;
+  // Where a resolver knows only names, peers listen where this process would.
+  constexpr uint16_t kUsualInternalPort = 50002;
+  services_->peers = std::make_shared<blocks::invoke::PeerDirectory>(
+      loops_, names_, services_->lookup,
+      options_.internal_grpc_port != 0 ? options_.internal_grpc_port : kUsualInternalPort);
+}
+
+async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::Context& context,
+                                                                  const std::string& host,
+                                                                  uint16_t port) {
+  CO_ASSIGN_OR_RETURN(net::Resolved resolved, co_await services_->dns().Resolve(context, host, port));
+  co_return std::move(resolved.addresses);
 }
 
 base::Result<std::vector<InstanceConfig>> Host::ReadApps() {

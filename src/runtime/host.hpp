@@ -12,7 +12,7 @@
 
 #include "async/loop_group.hpp"
 #include "base/result.hpp"
-#include "blocks/invoke/local_apps.hpp"
+#include "blocks/invoke/access.hpp"
 #include "config/options.hpp"
 #include "config/shared_app.hpp"
 #include "http/client_set.hpp"
@@ -61,6 +61,10 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   base::Status OpenAppPorts(Instance& instance);
   void StartNameResolution(const config::Configuration& configuration);
   void Publish();
+  /// `host` must live until the task has ended.
+  async::Task<base::Result<std::vector<net::Address>>> Lookup(const async::Context& context,
+                                                              const std::string& host,
+                                                              uint16_t port);
   base::Result<std::vector<InstanceConfig>> ReadApps();
 
   const Setup setup_;

@@ -78,6 +78,9 @@ class Instance : public std::enable_shared_from_this<Instance> {
   struct Parts;  // blocks and APIs
   Instance(const Services& services, InstanceConfig config);
   async::Task<base::Status> Init();
+  base::Status MakeInvocation();
+  void MakeMetadata();
+  void MakeApis();
   async::Task<base::Status> ResolveTokens();
   async::Task<base::Result<std::string>> Secret(const config::StoreSecretRef& ref);
   void OnTargetState(contracts::TargetState state);

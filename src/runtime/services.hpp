@@ -6,6 +6,8 @@
 #include <string>
 
 #include "async/loop_group.hpp"
+#include "blocks/invoke/access.hpp"
+#include "blocks/invoke/peer_directory.hpp"
 #include "config/env.hpp"
 #include "config/options.hpp"
 #include "contracts/descriptor.hpp"
@@ -14,10 +16,6 @@
 #include "net/resolver.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/registry.hpp"
-
-namespace blocks::invoke {
-class LocalApps;
-}
 
 namespace runtime {
 
@@ -32,10 +30,15 @@ struct Services {
   const contracts::Registry& components;
   /// Finds other daprds; null if it could not be set up (invocations of other apps then fail).
   std::shared_ptr<contracts::NameResolver> names;
+  /// Peers' addresses, cached in front of `names`.
+  std::shared_ptr<blocks::invoke::PeerDirectory> peers;
+  /// Addresses of hosts named in URLs and HTTPEndpoints.
+  blocks::invoke::AddressLookup lookup;
   /// Finds apps of this process.
   const blocks::invoke::LocalApps* local_apps = nullptr;
   /// The address peers reach this process by.
   std::string host_address;
+  std::string host_name;
   std::string runtime_version;
   /// Ends the process as SIGTERM does; `force`: with exit code 1, at once.
   std::function<void(bool force)> request_shutdown;

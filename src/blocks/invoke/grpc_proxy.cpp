@@ -1,0 +1,236 @@
+#include "blocks/invoke/grpc_proxy.hpp"
+
+#include <chrono>
+
+#include "async/loop.hpp"
+#include "base/strings.hpp"
+#include "blocks/invoke/header_translation.hpp"
+#include "blocks/invoke/peer_call.hpp"
+#include "grpc/server.hpp"
+
+namespace blocks::invoke {
+namespace {
+
+using http::NameEquals;
+
+constexpr std::string_view kNoTarget =
+    "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata";
+
+// Ends the exchange with a status, however far it has come.
+grpc::Code End(http::Exchange& exchange, const grpc::Status& status) {
+  if (!exchange.started()) {
+    grpc::RespondStatus(exchange, status);
+  } else {
+    http::Headers trailers;
+    grpc::AppendStatus(status, trailers);
+    exchange.Finish(&trailers);
+  }
+  return status.code;
+}
+
+grpc::Code End(http::Exchange& exchange, const base::Error& error) {
+  if (const base::RemoteStatus* remote = error.remote()) {
+    return End(exchange,
+               {static_cast<grpc::Code>(remote->code), remote->message, remote->details});
+  }
+  return End(exchange, {grpc::CodeOfKind(error.kind), error.message, {}});
+}
+
+// The request as the next hop gets it. `names` is set where this hop speaks for an app.
+http::RequestHead NextHead(const http::RequestHead& request, const contracts::Call& call,
+                           const CallNames* names) {
+  http::RequestHead head;
+  head.method = "POST";
+  head.target = request.target;
+  head.protocol = http::Protocol::kHttp2;
+  head.headers.Reserve(request.headers.size() + 6, request.headers.bytes() + 256);
+  head.headers.Add("te", "trailers");
+  for (const auto& [name, value] : request.headers) {
+    if (http::IsHopByHop(name) || IsTraceField(name)) continue;
+    switch (name.size()) {
+      case 4:
+        if (NameEquals(name, "host")) continue;
+        break;
+      case 11:
+        if (NameEquals(name, "dapr-app-id")) continue;
+        break;
+      case 14:
+        if (NameEquals(name, "content-length") || NameEquals(name, "dapr-api-token")) continue;
+        break;
+      case 18:
+        if (names && (NameEquals(name, "dapr-caller-app-id") ||
+                      NameEquals(name, "dapr-callee-app-id"))) {
+          continue;
+        }
+        break;
+      default: break;
+    }
+    head.headers.Add(name, value);
+  }
+  if (names) {
+    head.headers.Add("dapr-caller-app-id", names->caller_app_id);
+    head.headers.Add("dapr-callee-app-id", names->callee_app_id);
+  }
+  AddTrace(call, request.headers, true, head.headers);
+  return head;
+}
+
+grpc::Code CodeOf(const http::Headers* trailers, const http::Headers& head) {
+  grpc::Status status;
+  if ((trailers && grpc::ParseStatus(*trailers, status)) || grpc::ParseStatus(head, status)) {
+    return status.code;
+  }
+  return grpc::Code::kUnknown;
+}
+
+// Sends the answer on, piece by piece, and ends the exchange.
+async::Task<grpc::Code> PassBack(http::Exchange& exchange, const async::Context& context,
+                                 http::Response& response) {
+  StripHopByHop(response.head.headers);
+  http::Body& body = *response.body;
+  std::string_view chunk;
+  http::Body::Poll poll = body.TryRead(chunk);
+  if (poll == http::Body::Poll::kEnd && !body.trailers()) {
+    // Status in the head, nothing else: keep the form, some clients tell the two apart.
+    exchange.Respond(response.head, {});
+    co_return CodeOf(nullptr, response.head.headers);
+  }
+  exchange.Start(response.head);
+  if (poll == http::Body::Poll::kChunk) exchange.Write(chunk);
+  while (true) {
+    if (exchange.congested()) {
+      if (auto drained = co_await exchange.Drain(context); !drained) {
+        exchange.Abort();
+        co_return grpc::CodeOfKind(drained.error().kind);
+      }
+    }
+    auto next = co_await http::NextChunk(body, context);
+    if (!next) {
+      if (next.error().kind == base::Kind::kCanceled) {
+        exchange.Abort();
+        co_return grpc::Code::kCancelled;
+      }
+      if (next.error().kind == base::Kind::kTimeout) {
+        co_return End(exchange,
+                      {grpc::Code::kDeadlineExceeded, "context deadline exceeded", {}});
+      }
+      co_return End(exchange, PeerFailure(next.error()));
+    }
+    if (!*next) break;
+    exchange.Write(**next);
+  }
+  const grpc::Code code = CodeOf(body.trailers(), response.head.headers);
+  exchange.Finish(body.trailers());
+  co_return code;
+}
+
+double MillisSince(async::TimePoint start) {
+  return std::chrono::duration<double, std::milli>(async::Clock::now() - start).count();
+}
+
+}  // namespace
+
+async::Task<grpc::Code> GrpcProxy::ToCallee(http::Exchange& exchange, const contracts::Call& call,
+                                            std::shared_ptr<Callee> callee, const CallNames* names,
+                                            const CallerIdentity& caller) {
+  auto answer = co_await callee->Proxy(call, NextHead(exchange.request(), call, names),
+                                       &exchange.body(), caller);
+  if (!answer) co_return End(exchange, answer.error());
+  co_return co_await PassBack(exchange, call, answer->response);
+}
+
+async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contracts::Call& call,
+                                          AppName app) {
+  const InvokeServices& services = block_.services();
+  const InvokeOptions& options = block_.options();
+  const CallNames names{options.app_id, options.app_namespace, app.app_id};
+  http::RequestHead head = NextHead(exchange.request(), call, &names);
+  for (int tries = 0;; ++tries) {
+    auto peer = co_await services.peers->Find(call, app.app_id, app.app_namespace);
+    if (!peer) {
+      co_return End(exchange, {grpc::Code::kUnknown, peer.error().message, {}});
+    }
+    http::Origin origin;
+    origin.address = peer->address;
+    origin.protocol = http::Protocol::kHttp2;
+    if (services.security) {
+      const base::Status secured =
+          services.security->Secure(origin, app.app_id, app.app_namespace);
+      if (!secured) co_return End(exchange, secured.error());
+    }
+    head.authority = peer->authority;
+    head.scheme = origin.tls ? "https" : "http";
+    auto answer = co_await services.clients.Here().Send(call, origin, head, &exchange.body());
+    if (answer) co_return co_await PassBack(exchange, call, *answer);
+    services.peers->Drop(app.app_id, app.app_namespace);
+    // Only where nothing was sent may the call be made again: messages are not kept.
+    if (answer.error().kind == base::Kind::kUnreachable && tries == 0) continue;
+    co_return End(exchange, PeerFailure(answer.error()));
+  }
+}
+
+async::Task<void> GrpcProxy::Handle(http::Exchange& exchange) {
+  const http::RequestHead& request = exchange.request();
+  const InvokeServices& services = block_.services();
+  const InvokeOptions& options = block_.options();
+  const grpc::ServerCall server(exchange, async::Loop::Current()->now());
+  contracts::Call call(server.context());
+  call.app_id = options.app_id;
+  const auto parent = TraceOf(request.headers);
+  telemetry::TraceContext span;
+  if (tracer_ && tracer_->enabled()) {
+    span = parent ? tracer_->StartSpan(*parent) : tracer_->StartSpan();
+    call.trace = &span;
+  } else if (parent) {
+    call.trace = &*parent;
+  }
+
+  if (side_ == Side::kInternal) {
+    const CallerIdentity caller{
+        std::string(request.headers.Get("dapr-caller-app-id").value_or("")),
+        std::string(request.headers.Get("dapr-caller-namespace").value_or("")),
+        exchange.connection().tls_peer.uri_san};
+    co_await ToCallee(exchange, call, services.self, nullptr, caller);
+    co_return;
+  }
+
+  auto id = request.headers.Get("dapr-callee-app-id");
+  if (!id || id->empty()) id = request.headers.Get("dapr-app-id");
+  if (!id || id->empty()) {
+    End(exchange, {grpc::Code::kUnknown, std::string(kNoTarget), {}});
+    co_return;
+  }
+  const std::string target(*id);
+  const auto app = ParseAppName(target, options.app_namespace);
+  if (!app) {
+    End(exchange, {grpc::Code::kUnknown, app.error().message, {}});
+    co_return;
+  }
+  const CallerIdentity self{
+      options.app_id, options.app_namespace,
+      services.security ? std::string(services.security->own_id()) : std::string()};
+  if (app->app_id == options.app_id && app->app_namespace == options.app_namespace) {
+    co_await ToCallee(exchange, call, services.self, nullptr, self);
+    co_return;
+  }
+  const bool streaming =
+      base::ParseBoolTruthy(request.headers.Get("dapr-stream").value_or(std::string_view()));
+  const std::string_view type = streaming ? "streaming" : "unary";
+  const async::TimePoint start = async::Clock::now();
+  if (services.metrics) services.metrics->ServiceInvocationRequestSent(app->app_id, type);
+  grpc::Code code = grpc::Code::kUnknown;
+  std::shared_ptr<Callee> callee;
+  if (services.local_apps) callee = services.local_apps->Find(app->app_id, app->app_namespace);
+  if (callee) {
+    const CallNames names{options.app_id, options.app_namespace, app->app_id};
+    code = co_await ToCallee(exchange, call, std::move(callee), &names, self);
+  } else {
+    code = co_await ToPeer(exchange, call, *app);
+  }
+  if (services.metrics) {
+    services.metrics->ServiceInvocationResponseReceived(app->app_id, static_cast<int>(code), type,
+                                                        MillisSince(start));
+  }
+}
+
+}  // namespace blocks::invoke

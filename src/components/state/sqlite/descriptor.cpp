@@ -1,0 +1,61 @@
+#include "components/state/sqlite/descriptor.hpp"
+
+#include "components/state/sqlite/store.hpp"
+
+namespace components::state::sqlite {
+
+const contracts::Descriptor& Descriptor() {
+  using contracts::FieldType;
+  static const contracts::Descriptor kDescriptor{
+      .type = "state.sqlite",
+      .versions = {"v1"},
+      .aliases = {"state.sqlite3"},
+      .features = {"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE", "ACTOR"},
+      .summary =
+          "Keeps state in one SQLite file on a local disk, in the same tables as Dapr's Go "
+          "runtime, so that either can take over the file of the other. One process at a time "
+          "should write to it; do not put it on a network file system.",
+      .fields = {{.name = "connectionString",
+                  .required = true,
+                  .description =
+                      "Path of the file (`data.db`), a `file:` URI, or `:memory:` for a store that "
+                      "ends with the process. Options may follow after `?`: `mode=ro`, "
+                      "`immutable=1`, `_pragma=name(value)`. The file is created if its folder "
+                      "exists.",
+                  .aliases = {"url"}},
+                 {.name = "timeout",
+                  .type = FieldType::kDuration,
+                  .default_value = "20s",
+                  .description = "Longest time one operation may take.",
+                  .aliases = {"timeoutInSeconds"}},
+                 {.name = "busyTimeout",
+                  .type = FieldType::kDuration,
+                  .default_value = "2s",
+                  .description = "How long to wait for a lock another connection holds."},
+                 {.name = "disableWAL",
+                  .type = FieldType::kBool,
+                  .default_value = "false",
+                  .description =
+                      "Use a rollback journal instead of write-ahead logging, which a few file "
+                      "systems cannot do. Slower."},
+                 {.name = "tableName",
+                  .default_value = "state",
+                  .description = "Table that holds the state."},
+                 {.name = "metadataTableName",
+                  .default_value = "metadata",
+                  .description =
+                      "Table in which the component notes its migration level and last clean-up."},
+                 {.name = "cleanupInterval",
+                  .type = FieldType::kDuration,
+                  .default_value = "0s",
+                  .description =
+                      "How often expired rows are deleted; 0 or less turns that off. Expired rows "
+                      "are never returned either way.",
+                  .aliases = {"cleanupIntervalInSeconds"}}},
+      .status = contracts::Stability::kStable,
+      .factory =
+          +[]() -> std::unique_ptr<contracts::StateStore> { return std::make_unique<Store>(); }};
+  return kDescriptor;
+}
+
+}  // namespace components::state::sqlite

@@ -1,0 +1,45 @@
+#include "http/http2_memory.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+
+namespace http {
+namespace {
+
+// A frame header, the pad length and a payload: what nghttp2 asks for.
+constexpr std::size_t kFrameBuffer = 9 + 1 + 16 * 1024;
+
+void* ThreadBuffer() {
+  thread_local const auto buffer = std::make_unique<std::array<char, kFrameBuffer>>();
+  return buffer->data();
+}
+
+}  // namespace
+
+Http2Memory::Http2Memory() : table_{this, Allocate, Free, AllocateZeroed, Reallocate} {}
+
+void* Http2Memory::Allocate(std::size_t size, void*) { return std::malloc(size); }
+
+void Http2Memory::Free(void* memory, void* self) {
+  if (memory != static_cast<Http2Memory*>(self)->shared_) std::free(memory);
+}
+
+void* Http2Memory::AllocateZeroed(std::size_t count, std::size_t size, void*) {
+  return std::calloc(count, size);
+}
+
+void* Http2Memory::Reallocate(void* memory, std::size_t size, void* self) {
+  auto* mine = static_cast<Http2Memory*>(self);
+  if (!memory && mine->creating_ && !mine->shared_ && size == kFrameBuffer) {
+    return mine->shared_ = ThreadBuffer();
+  }
+  // To grow it is to leave it; what it held is garbage by then.
+  if (memory && memory == mine->shared_) {
+    mine->shared_ = nullptr;
+    return std::malloc(size);
+  }
+  return std::realloc(memory, size);
+}
+
+}  // namespace http

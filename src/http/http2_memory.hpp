@@ -1,0 +1,34 @@
+// nghttp2's allocator. Of an idle session's memory, over half would be the buffer in which it packs the
+// frame it is sending; all sessions of a thread pack into one instead.
+//
+// That is sound because a packed frame never has to outlive one call of Http2Session::TakeOutput, which
+// copies each frame and stops only between header blocks (see there). Further buffers, for header blocks
+// of several frames, are a session's own.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+namespace http {
+
+class Http2Memory {
+ public:
+  Http2Memory();
+  Http2Memory(const Http2Memory&) = delete;
+  Http2Memory& operator=(const Http2Memory&) = delete;
+
+  /// For nghttp2_session_..._new3; the first frame buffer asked for before Created is the shared one.
+  nghttp2_mem* table() { return &table_; }
+  void Created() { creating_ = false; }
+
+ private:
+  static void* Allocate(std::size_t size, void* self);
+  static void Free(void* memory, void* self);
+  static void* AllocateZeroed(std::size_t count, std::size_t size, void* self);
+  static void* Reallocate(void* memory, std::size_t size, void* self);
+
+  nghttp2_mem table_;
+  void* shared_ = nullptr;
+  bool creating_ = true;
+};
+
+}  // namespace http

@@ -1,0 +1,433 @@
+#include "runtime/instance.hpp"
+
+#include <array>
+
+#include "api/app_context.hpp"
+#include "api/grpc/api.hpp"
+#include "api/http/api.hpp"
+#include "api/http/public_api.hpp"
+#include "base/duration.hpp"
+#include "base/strings.hpp"
+#include "blocks/invoke/callee.hpp"
+#include "blocks/invoke/grpc_proxy.hpp"
+#include "blocks/invoke/internal_service.hpp"
+#include "blocks/invoke/invoke_block.hpp"
+#include "blocks/meta/metadata_block.hpp"
+#include "blocks/secrets/secrets_block.hpp"
+#include "blocks/state/state_block.hpp"
+#include "grpc/server.hpp"
+#include "net/tls.hpp"
+#include "runtime/component_loader.hpp"
+#include "telemetry/trace.hpp"
+
+namespace runtime {
+namespace {
+
+telemetry::InstanceMetricsOptions MetricsOptions(const InstanceConfig& config,
+                                                 const config::Options& options) {
+  const config::Metric metric = config.configuration.Metrics();
+  telemetry::InstanceMetricsOptions out;
+  out.app_id = config.app_id;
+  out.name_space = options.env.namespace_name.value_or("");
+  out.enabled = metric.Enabled() && options.enable_metrics;
+  out.record_error_codes = metric.RecordErrorCodes();
+  out.http.increased_cardinality = metric.IncreasedCardinality();
+  out.http.exclude_verbs = metric.ExcludeVerbs();
+  out.http.path_matching = metric.PathMatching();
+  for (const config::MetricsRule& rule : metric.rules) {
+    telemetry::LabelRule converted;
+    converted.name = rule.name;
+    for (const config::MetricLabel& label : rule.labels) {
+      converted.labels.push_back({label.name, {label.regex.begin(), label.regex.end()}});
+    }
+    out.rules.push_back(std::move(converted));
+  }
+  for (const int64_t bound : metric.LatencyBuckets()) {
+    out.latency_buckets.push_back(static_cast<double>(bound));
+  }
+  return out;
+}
+
+std::vector<api::ApiRule> Rules(const std::vector<config::ApiAccessRule>& rules) {
+  std::vector<api::ApiRule> out;
+  for (const config::ApiAccessRule& rule : rules) {
+    out.push_back({rule.name, rule.version, rule.protocol});
+  }
+  return out;
+}
+
+telemetry::TargetMetricState MetricState(contracts::TargetState state) {
+  switch (state) {
+    case contracts::TargetState::kReady: return telemetry::TargetMetricState::kReady;
+    case contracts::TargetState::kUnavailable: return telemetry::TargetMetricState::kUnavailable;
+    case contracts::TargetState::kWaking: return telemetry::TargetMetricState::kWaking;
+  }
+  return telemetry::TargetMetricState::kUnavailable;
+}
+
+}  // namespace
+
+// In the order in which they are made; the reverse is the order in which they go.
+struct Instance::Parts {
+  std::unique_ptr<telemetry::InstanceMetrics> metrics;
+  telemetry::Tracer tracer;
+  telemetry::Log http_log{"dapr.runtime.http-info"};
+  telemetry::Log grpc_log{"dapr.runtime.grpc.api-info"};
+  ComponentSet components;
+  std::unique_ptr<target::Target> target;
+  std::unique_ptr<blocks::state::StateBlock> state;
+  std::unique_ptr<blocks::secrets::SecretsBlock> secrets;
+  std::shared_ptr<blocks::invoke::Callee> callee;
+  std::unique_ptr<blocks::invoke::InvokeBlock> invoke;
+  std::unique_ptr<blocks::invoke::GrpcProxy> api_proxy;
+  std::unique_ptr<blocks::invoke::GrpcProxy> internal_proxy;
+  std::unique_ptr<blocks::invoke::InternalService> internal_service;
+  std::unique_ptr<blocks::meta::MetadataBlock> metadata;
+  api::AppContext context;
+  std::unique_ptr<api::HttpApi> http_api;
+  std::unique_ptr<api::PublicApi> public_api;
+  std::unique_ptr<api::GrpcApi> grpc_api;
+  std::unique_ptr<grpc::Service> internal_api;
+};
+
+Instance::Instance(const Services& services, InstanceConfig config)
+    : services_(services),
+      config_(std::move(config)),
+      log_(telemetry::Log("dapr.runtime").WithAppId(config_.app_id)),
+      parts_(std::make_unique<Parts>()) {}
+
+Instance::~Instance() = default;
+
+async::Task<base::Result<std::shared_ptr<Instance>>> Instance::Start(const Services& services,
+                                                                     InstanceConfig config) {
+  std::shared_ptr<Instance> instance(new Instance(services, std::move(config)));
+  auto status = co_await instance->Init();
+  if (!status) {
+    co_await instance->Stop(std::chrono::milliseconds(500));
+    co_return std::unexpected(std::move(status).error());
+  }
+  co_return instance;
+}
+
+async::Task<base::Status> Instance::Init() {
+  Parts& parts = *parts_;
+  const config::Options& options = services_.options;
+  CO_ASSIGN_OR_RETURN(parts.metrics, telemetry::InstanceMetrics::Create(
+                                         services_.metrics, MetricsOptions(config_, options)));
+  parts.tracer = telemetry::Tracer::FromSamplingRate(config_.configuration.tracing.sampling_rate);
+
+  // Components before the target and the APIs: tokens may come from a secret store, and nobody may be
+  // served by half a set.
+  const async::Context patient;
+  const LoaderInput input{.app_id = config_.app_id,
+                          .app_namespace = config_.app_namespace,
+                          .kubernetes = options.mode == config::Mode::kKubernetes,
+                          .configuration = config_.configuration,
+                          .resources = config_.resources,
+                          .registry = services_.components,
+                          .env = services_.env,
+                          .metrics = *parts.metrics,
+                          .log = log_};
+  ComponentLoader loader(input);
+  CO_ASSIGN_OR_RETURN(parts.components, co_await loader.Load(patient));
+  CO_RETURN_IF_ERROR(co_await ResolveTokens());
+
+  target::TargetConfig target = config_.target;
+  if (!app_token_.empty()) target.api_token = app_token_;
+  parts.target = std::make_unique<target::Target>(
+      std::move(target), target::TargetServices{.loops = services_.loops,
+                                                .clients = services_.clients,
+                                                .resolver = services_.dns});
+
+  parts.state = std::make_unique<blocks::state::StateBlock>(parts.components.state_stores,
+                                                            config_.app_id, parts.metrics.get());
+  parts.secrets = std::make_unique<blocks::secrets::SecretsBlock>(
+      parts.components.secret_stores, config_.configuration.secret_scopes, parts.metrics.get());
+  CO_RETURN_IF_ERROR(MakeInvocation());
+  MakeMetadata();
+  MakeApis();
+
+  parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); });
+  parts.metrics->TargetState(telemetry::TargetMetricState::kUnavailable);
+  co_return base::Status();
+}
+
+base::Status Instance::MakeInvocation() {
+  namespace invoke = blocks::invoke;
+  Parts& parts = *parts_;
+  const auto max_message = static_cast<std::size_t>(services_.options.max_body_size);
+  parts.callee = std::make_shared<invoke::Callee>(
+      invoke::CalleeOptions{.app_id = config_.app_id,
+                            .app_namespace = config_.app_namespace,
+                            .max_message = max_message,
+                            .target = parts.target.get(),
+                            .metrics = parts.metrics.get(),
+                            .tracer = &parts.tracer});
+  invoke::InvokeOptions options;
+  options.app_id = config_.app_id;
+  options.app_namespace = config_.app_namespace;
+  options.host_address = services_.host_address;
+  options.host_name = services_.host_name;
+  options.max_message = max_message;
+  parts.invoke = std::make_unique<invoke::InvokeBlock>(
+      std::move(options), invoke::InvokeServices{.loops = services_.loops,
+                                                 .clients = services_.clients,
+                                                 .peers = services_.peers,
+                                                 .lookup = services_.lookup,
+                                                 .self = parts.callee,
+                                                 .local_apps = services_.local_apps,
+                                                 .metrics = parts.metrics.get()});
+  std::vector<invoke::HttpEndpoint> endpoints;
+  for (const ResolvedHttpEndpoint& endpoint : parts.components.http_endpoints) {
+    invoke::HttpEndpoint out;
+    out.name = endpoint.name;
+    out.base_url = endpoint.base_url;
+    for (const auto& [name, value] : endpoint.headers) out.headers.Add(name, value);
+    if (!endpoint.root_ca_pem.empty() || !endpoint.certificate_pem.empty()) {
+      auto tls = net::TlsContext::Client(
+          {.ca_pem = endpoint.root_ca_pem,
+           .identity = {endpoint.certificate_pem, endpoint.private_key_pem},
+           .alpn = {"http/1.1"}});
+      if (!tls) {
+        return base::Fail(tls.error().kind, base::StrCat("HTTPEndpoint ", endpoint.name,
+                                                         ": clientTLS: ", tls.error().message));
+      }
+      out.tls = std::move(*tls);
+    }
+    endpoints.push_back(std::move(out));
+  }
+  if (!endpoints.empty()) parts.invoke->SetEndpoints(std::move(endpoints));
+  parts.api_proxy = std::make_unique<invoke::GrpcProxy>(*parts.invoke, &parts.tracer,
+                                                        invoke::GrpcProxy::Side::kApi);
+  parts.internal_proxy = std::make_unique<invoke::GrpcProxy>(*parts.invoke, &parts.tracer,
+                                                             invoke::GrpcProxy::Side::kInternal);
+  parts.internal_service = std::make_unique<invoke::InternalService>(parts.callee);
+  return {};
+}
+
+void Instance::MakeMetadata() {
+  Parts& parts = *parts_;
+  blocks::meta::Providers providers;
+  providers.components = [&parts] {
+    std::vector<blocks::meta::ComponentInfo> out;
+    for (const LoadedComponent& component : parts.components.loaded) {
+      out.push_back({component.name, component.type, component.version, component.capabilities});
+    }
+    return out;
+  };
+  providers.http_endpoints = [&parts] {
+    std::vector<std::string> out;
+    for (const auto& endpoint : parts.components.http_endpoints) out.push_back(endpoint.name);
+    return out;
+  };
+  providers.app_connection = [&parts] {
+    const target::TargetConfig& target = parts.target->config();
+    blocks::meta::AppConnection out;
+    if (target.port == 0) return out;
+    out.port = target.port;
+    out.protocol = contracts::AppProtocolName(target.protocol);
+    out.channel_address = target.host;
+    out.max_concurrency = target.max_concurrency;
+    if (target.health_check) {
+      out.health = blocks::meta::AppHealthProperties{
+          .path = contracts::IsGrpc(target.protocol) ? "" : target.health_path,
+          .interval = base::FormatDuration(target.health_interval),
+          .timeout = base::FormatDuration(target.health_timeout),
+          .threshold = target.health_threshold};
+    }
+    return out;
+  };
+  providers.enabled_features = [this] {
+    std::vector<std::string> out;
+    for (const config::Feature& feature : config_.configuration.features) {
+      if (feature.enabled) out.push_back(feature.name);
+    }
+    return out;
+  };
+  providers.shutdown = services_.request_shutdown;
+  blocks::meta::MetadataBlock::Options options;
+  options.app_id = config_.app_id;
+  options.runtime_version = services_.runtime_version;
+  options.app_command = services_.env.Get("APP_COMMAND");
+  options.cli_pid = services_.env.Get("CLI_PID");
+  options.health.requires_app = services_.options.healthz_requires_app && config_.target.port != 0;
+  options.health.app_found = [&parts] {
+    return parts.target->state() == contracts::TargetState::kReady;
+  };
+  parts.metadata =
+      std::make_unique<blocks::meta::MetadataBlock>(std::move(options), std::move(providers));
+}
+
+void Instance::MakeApis() {
+  Parts& parts = *parts_;
+  const config::Options& options = services_.options;
+  const config::ApiLogging& logging = config_.configuration.api_logging;
+  parts.http_log = parts.http_log.WithAppId(config_.app_id);
+  parts.grpc_log = parts.grpc_log.WithAppId(config_.app_id);
+  const bool log_calls = options.enable_api_logging.value_or(logging.enabled.value_or(false));
+  parts.context = api::AppContext{
+      .app_id = config_.app_id,
+      .app_namespace = config_.app_namespace,
+      .state = parts.state.get(),
+      .secrets = parts.secrets.get(),
+      .invoke = parts.invoke.get(),
+      .callee = parts.callee.get(),
+      .metadata = parts.metadata.get(),
+      .metrics = parts.metrics.get(),
+      .http_log = log_calls ? &parts.http_log : nullptr,
+      .grpc_log = log_calls ? &parts.grpc_log : nullptr,
+      .tracer = &parts.tracer,
+      .api_tokens = api_tokens_,
+      .allowed = Rules(config_.configuration.api_allowed),
+      .denied = Rules(config_.configuration.api_denied),
+      .cors_origins = options.allowed_origins,
+      .max_body_bytes = static_cast<std::size_t>(options.max_body_size),
+      .max_header_bytes = static_cast<std::size_t>(options.read_buffer_size),
+      .log_obfuscate_urls = logging.obfuscate_urls.value_or(false),
+      .log_omit_health_checks = logging.omit_health_checks.value_or(false)};
+  parts.http_api = std::make_unique<api::HttpApi>(parts.context);
+  parts.public_api = std::make_unique<api::PublicApi>(parts.context);
+  parts.grpc_api = std::make_unique<api::GrpcApi>(parts.context, parts.api_proxy.get());
+  parts.internal_api = std::make_unique<grpc::Service>(
+      grpc::Service::Options{.max_message = parts.context.max_body_bytes,
+                             .observer = nullptr,
+                             .fallback = parts.internal_proxy.get()});
+  parts.internal_service->Register(*parts.internal_api);
+}
+
+// === secrets the app's description refers to ===
+
+async::Task<base::Result<std::string>> Instance::Secret(const config::StoreSecretRef& ref) {
+  const ComponentSet& components = parts_->components;
+  contracts::SecretStore* store = components.FindSecretStore(ref.store);
+  // One secret store needs no name.
+  if (ref.store.empty() && components.secret_stores.size() == 1) {
+    store = components.secret_stores.front().store.get();
+  }
+  if (!store) {
+    co_return base::Fail(
+        base::Kind::kNotFound,
+        base::StrCat("app ", config_.app_id, ": secret \"", ref.name, "\": ",
+                     ref.store.empty() ? "name its store (there is not exactly one)"
+                                       : base::StrCat("no secret store \"", ref.store, "\"")));
+  }
+  const contracts::Call call(
+      async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
+  CO_ASSIGN_OR_RETURN(contracts::Secret secret,
+                      co_await store->GetSecret(call, {.name = ref.name, .metadata = {}}));
+  const auto value = secret.find(ref.key);
+  if (value == secret.end() || value->second.empty()) {
+    co_return base::Fail(base::Kind::kNotFound,
+                         base::StrCat("app ", config_.app_id, ": secret \"", ref.name,
+                                      "\" has no key \"", ref.key, "\""));
+  }
+  co_return value->second;
+}
+
+async::Task<base::Status> Instance::ResolveTokens() {
+  for (const config::TokenSource& token : config_.tokens) {
+    if (!token.secret) {
+      api_tokens_.push_back(token.value);
+      continue;
+    }
+    CO_ASSIGN_OR_RETURN(std::string value, co_await Secret(*token.secret));
+    api_tokens_.push_back(std::move(value));
+  }
+  if (config_.app_token) {
+    CO_ASSIGN_OR_RETURN(app_token_, co_await Secret(*config_.app_token));
+  }
+  co_return base::Status();
+}
+
+// === the app ===
+
+void Instance::OnTargetState(contracts::TargetState state) {
+  parts_->metrics->TargetState(MetricState(state));
+  const target::TargetConfig& target = parts_->target->config();
+  if (state == contracts::TargetState::kReady) {
+    log_.Info(base::StrCat("application discovered on port ", target.port));
+    if (!std::exchange(asking_, true)) {
+      if (!gate_.Spawn(AskApp())) asking_ = false;
+    }
+  } else {
+    log_.Info(base::StrCat("application on port ", target.port, " is ",
+                           contracts::TargetStateName(state)));
+  }
+}
+
+async::Task<void> Instance::AskApp() {
+  // What an app wants of the runtime is asked when it is there, and again each time it comes back.
+  const bool http = !contracts::IsGrpc(config_.target.protocol);
+  if (http && services_.options.ask_app_config) {
+    const async::Context context =
+        gate_.context().Until(async::Loop::Current()->After(std::chrono::seconds(5)));
+    http::RequestHead head;
+    head.target = "/dapr/config";
+    head.headers.Add("dapr-app-id", config_.app_id);
+    head.headers.Add("content-type", "application/json");
+    auto answer = co_await parts_->target->Send(context, std::move(head), nullptr, nullptr);
+    if (answer && answer->response.head.status == 200) {
+      constexpr std::size_t kLimit = 1024 * 1024;
+      auto body = co_await http::ReadAll(*answer->response.body, context, kLimit);
+      if (body) log_.Info("Application configuration loaded");
+    } else if (!answer && !gate_.closing()) {
+      log_.Debug(base::StrCat("the app's /dapr/config could not be read: ", answer.error().message));
+    }
+  }
+  asking_ = false;
+}
+
+// === the life of an Instance ===
+
+blocks::invoke::Callee& Instance::callee() { return *parts_->callee; }
+http::Handler& Instance::http_api() { return *parts_->http_api; }
+http::Handler& Instance::grpc_api() { return *parts_->grpc_api; }
+http::Handler& Instance::internal_api() { return *parts_->internal_api; }
+http::Handler& Instance::public_api() { return *parts_->public_api; }
+
+void Instance::MarkReady() {
+  parts_->metadata->health().MarkOutboundReady();
+  parts_->metadata->health().MarkReady();
+}
+
+async::Task<void> Instance::Announce(uint16_t internal_port) {
+  if (!services_.names) co_return;
+  const contracts::Call call(
+      async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
+  auto status = co_await services_.names->Announce(
+      call, {.app_id = config_.app_id,
+             .app_namespace = config_.app_namespace,
+             .address = services_.host_address,
+             .internal_port = internal_port});
+  if (!status) {
+    log_.Warning(base::StrCat("other runtimes cannot find this app: ", status.error().message));
+  }
+}
+
+bool Instance::Enter(uint64_t body) {
+  const int64_t requests = in_flight_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const auto held =
+      body_memory_.fetch_add(static_cast<int64_t>(body), std::memory_order_relaxed) +
+      static_cast<int64_t>(body);
+  const bool over = (config_.max_in_flight > 0 && requests > config_.max_in_flight) ||
+                    (config_.max_body_memory > 0 && held > config_.max_body_memory);
+  if (over) Leave(body);
+  return !over;
+}
+
+void Instance::Leave(uint64_t body) {
+  body_memory_.fetch_sub(static_cast<int64_t>(body), std::memory_order_relaxed);
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+async::Task<void> Instance::Stop(async::Duration grace) {
+  const async::Context context(async::Loop::Current()->After(grace));
+  Parts& parts = *parts_;
+  if (parts.metadata) parts.metadata->health().MarkNotReady();
+  if (parts.target) co_await parts.target->Stop(context);
+  const async::Context patient;
+  co_await gate_.Close(patient);
+  co_await parts.components.Close(context);
+}
+
+}  // namespace runtime

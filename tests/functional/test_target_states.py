@@ -1,0 +1,210 @@
+"""The app as a target that comes and goes: absent, waking, killed, moved, several."""
+
+import threading
+import time
+
+import pytest
+
+import grpc
+from harness import rawhttp
+from harness.daprd import Daprd
+from harness.grpc_app import EchoStub, GrpcApp
+from harness.http_app import HttpApp
+from harness.poll import wait_for
+
+INVOKE = "/v1.0/invoke/app/method"
+
+
+class Background:
+    """A request on a thread of its own, with how long it took."""
+
+    def __init__(self, daprd: Daprd, target: str):
+        self.answer: rawhttp.Response | None = None
+        self.seconds = 0.0
+        self.thread = threading.Thread(target=self._run, args=(daprd, target))
+        self.thread.start()
+
+    def _run(self, daprd: Daprd, target: str) -> None:
+        started = time.monotonic()
+        self.answer = daprd.get(target)
+        self.seconds = time.monotonic() - started
+
+    def join(self) -> rawhttp.Response:
+        self.thread.join(30)
+        assert self.answer is not None
+        return self.answer
+
+
+def test_absent_app_fails_at_once_and_runtime_stays_healthy() -> None:
+    app = HttpApp()
+    with Daprd("app", app=app) as daprd:
+        started = time.monotonic()
+        answer = daprd.get(f"{INVOKE}/x")
+        assert answer.status == 500 and answer.json()["errorCode"] == "ERR_DIRECT_INVOKE"
+        assert time.monotonic() - started < 2
+        assert daprd.get("/v1.0/healthz").status == 204
+        assert daprd.get("/v1.0/healthz/outbound").status == 204
+        with app:
+            wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
+        assert daprd.get("/v1.0/healthz").status == 204
+
+
+def test_waiting_call_is_answered_when_the_app_comes() -> None:
+    app = HttpApp()
+    with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd:
+        calls = [Background(daprd, f"{INVOKE}/x{i}") for i in range(5)]
+        time.sleep(0.3)  # they must be waiting, not refused
+        assert all(call.answer is None for call in calls)
+        assert daprd.get("/v1.0/healthz").status == 204
+        with app:
+            for call in calls:
+                assert call.join().status == 200 and call.seconds >= 0.3
+            assert sorted(app.paths()) == [f"/x{i}" for i in range(5)], "each delivered once"
+
+
+def test_wake_timeout_ends_clearly() -> None:
+    with Daprd("app", app=HttpApp(), flags=["--app-wake-timeout", "500ms"]) as daprd:
+        call = Background(daprd, f"{INVOKE}/x")
+        answer = call.join()
+        assert answer.status == 500 and 0.4 < call.seconds < 5
+        assert answer.json()["message"].startswith("failed to invoke, id: app, err: ")
+
+
+def test_grpc_call_waits_too() -> None:
+    app = GrpcApp()
+    with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd, daprd.channel() as channel:
+        waiting = EchoStub(channel).Unary.future(b"hello", metadata=(("dapr-app-id", "app"),), timeout=30)
+        time.sleep(0.2)
+        assert not waiting.done()
+        with app:
+            assert waiting.result() == b"hello"
+
+
+def test_app_stopped_and_started_again() -> None:
+    app = HttpApp().start()
+    with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd:
+        assert daprd.get(f"{INVOKE}/one").status == 200
+        app.stop()
+        call = Background(daprd, f"{INVOKE}/two")
+        time.sleep(0.2)
+        assert call.answer is None and daprd.get("/v1.0/healthz").status == 204
+        with HttpApp(app.port) as again:
+            assert call.join().status == 200 and again.paths() == ["/two"]
+
+
+def test_client_leaving_while_waiting_costs_the_app_nothing() -> None:
+    app = HttpApp()
+    with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd:
+        with daprd.connect() as connection:
+            connection.send(connection.head("GET", f"{INVOKE}/left"))
+            time.sleep(0.1)
+        with app:
+            wait_for(lambda: daprd.get(f"{INVOKE}/stayed").status == 200, 15)
+            assert app.paths() == ["/stayed"]
+
+
+def test_app_killed_in_the_middle_of_a_stream() -> None:
+    app = HttpApp().start()
+    with Daprd("app", app=app) as daprd:
+        with daprd.connect() as connection:
+            connection.send(connection.head("GET", f"{INVOKE}/endless"))
+            pieces = connection.chunks(connection.read_head())
+            assert next(pieces) == b"tick"
+            app.stop()
+            with pytest.raises((EOFError, ConnectionError, ValueError)):
+                for _ in pieces:
+                    pass
+        assert daprd.get("/v1.0/healthz").status == 204
+        with HttpApp(app.port):
+            wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
+
+
+def test_app_is_asked_when_it_comes_and_each_time_it_comes_back() -> None:
+    port = HttpApp().port
+    with Daprd("app", app=HttpApp(port)) as daprd:
+        for _ in range(2):
+            with HttpApp(port) as app:
+                wait_for(lambda: {"/dapr/config", "/dapr/subscribe"} <= {r.path for r in app.control}, 15)
+                [config] = [r for r in app.control if r.path == "/dapr/config"]
+                assert config.header("dapr-app-id") == "app"
+                wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 5)
+            wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 500, 5)
+
+
+def test_init_endpoints_can_be_disabled() -> None:
+    with (
+        HttpApp() as app,
+        Daprd("app", app=app, flags=["--disable-init-endpoints", "config,subscribe"]) as daprd,
+    ):
+        assert daprd.get(f"{INVOKE}/x").status == 200
+        assert not app.control
+
+
+def test_host_name_with_several_addresses() -> None:
+    """localhost's own name stands for one address, so the several come from /etc/hosts aliases only
+    where the machine has both families; one family missing must not disturb."""
+    with HttpApp() as app:
+        app.host = "localhost"
+        with Daprd("app", app=app) as daprd:
+            wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
+            for _ in range(20):
+                assert daprd.get(f"{INVOKE}/x").status == 200
+
+
+def test_state_metric_follows_the_app() -> None:
+    app = HttpApp()
+    with Daprd("app", app=app) as daprd:
+        daprd.get(f"{INVOKE}/x")
+        names = [name for name in daprd.metrics().samples if "target" in name or "app_state" in name]
+        assert names, "a family for the state of the target"
+
+
+def test_https_app_with_any_certificate(tmp_path) -> None:  # noqa: ANN001
+    import ssl
+    import subprocess
+
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+            "-days",
+            "2",
+            "-subj",
+            "/CN=app",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with HttpApp(tls=context) as app, Daprd("app", app=app, app_protocol="https") as daprd:
+        assert daprd.request("POST", f"{INVOKE}/mirror", body=b"secret").body == b"secret"
+    credentials = grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())])
+    with (
+        GrpcApp(credentials=credentials) as secure,
+        Daprd("app", app=secure, app_protocol="grpcs") as daprd,
+        daprd.channel() as channel,
+    ):
+        assert EchoStub(channel).Unary(b"x", metadata=(("dapr-app-id", "app"),)) == b"x"
+
+
+def test_h2c_app() -> None:
+    pytest.importorskip("h2")
+    from harness.h2c_app import H2cApp
+
+    with H2cApp() as app, Daprd("app", app=app, app_protocol="h2c") as daprd:
+        answer = daprd.request("POST", f"{INVOKE}/a%2Fb?c=d", {"X-A": "1"}, b"x" * 100000)
+        assert answer.status == 200 and answer.body == b"x" * 100000
+        seen = app.requests[-1]
+        assert seen[":path"] == "/a%2Fb?c=d" and seen[":method"] == "POST" and seen["x-a"] == "1"
