@@ -34,7 +34,7 @@ build: setup-build ## build/release/daprd, the one file that ships
 
 .PHONY: demo
 demo: build ## two small applications and one shared runtime, in a minute
-	@python3 tools/demo.py
+	@python3 tools/demo/demo.py
 
 .PHONY: run
 run: build ## start the runtime with flags of your own: make run ARGS="--app-id one"

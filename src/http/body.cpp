@@ -5,11 +5,15 @@
 namespace http {
 namespace {
 
-base::Error TooLarge() { return base::Error(base::Kind::kTooLarge, "stream too large"); }
+base::Error TooLarge() {
+  return base::Error(base::Kind::kTooLarge, "stream too large");
+}
 
 }  // namespace
 
-base::Error Body::error() const { return base::Error(base::Kind::kInternal, "the body failed"); }
+base::Error Body::error() const {
+  return base::Error(base::Kind::kInternal, "the body failed");
+}
 
 // --- PipeBody ----------------------------------------------------------------------------------
 
@@ -71,7 +75,9 @@ Body::Poll PipeBody::TryRead(std::string_view& chunk) {
   return Poll::kPending;
 }
 
-base::Error PipeBody::error() const { return error_ ? *error_ : Body::error(); }
+base::Error PipeBody::error() const {
+  return error_ ? *error_ : Body::error();
+}
 
 const Headers* PipeBody::trailers() const {
   return closed_ && !trailers_.empty() ? &trailers_ : nullptr;
@@ -84,7 +90,9 @@ NextChunk::NextChunk(Body& body, const async::Context& context)
       Waiter([](async::Waiter* waiter) { static_cast<NextChunk*>(waiter)->Fired(); }),
       body_(body) {}
 
-NextChunk::~NextChunk() { Withdraw(); }
+NextChunk::~NextChunk() {
+  Withdraw();
+}
 
 bool NextChunk::await_ready() {
   poll_ = body_.TryRead(chunk_);
@@ -111,10 +119,14 @@ void NextChunk::Fired() {
 NextChunk::Outcome NextChunk::await_resume() {
   hooked_ = false;
   switch (poll_) {
-    case Body::Poll::kChunk: return std::optional(chunk_);
-    case Body::Poll::kEnd: return std::optional<std::string_view>();
-    case Body::Poll::kError: return std::unexpected(body_.error());
-    case Body::Poll::kPending: break;
+    case Body::Poll::kChunk:
+      return std::optional(chunk_);
+    case Body::Poll::kEnd:
+      return std::optional<std::string_view>();
+    case Body::Poll::kError:
+      return std::unexpected(body_.error());
+    case Body::Poll::kPending:
+      break;
   }
   if (wake_ == async::Wake::kTimeout) {
     return base::Fail(base::Kind::kTimeout, "the body did not arrive in time");
@@ -141,9 +153,12 @@ std::optional<base::Result<std::string>> TryReadAll(Body& body, std::size_t limi
         if (chunk.size() > limit - so_far.size()) return std::unexpected(TooLarge());
         so_far.append(chunk);
         break;
-      case Body::Poll::kEnd: return base::Result<std::string>(std::move(so_far));
-      case Body::Poll::kError: return std::unexpected(body.error());
-      case Body::Poll::kPending: return std::nullopt;
+      case Body::Poll::kEnd:
+        return base::Result<std::string>(std::move(so_far));
+      case Body::Poll::kError:
+        return std::unexpected(body.error());
+      case Body::Poll::kPending:
+        return std::nullopt;
     }
   }
 }

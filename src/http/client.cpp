@@ -4,8 +4,7 @@
 #include <unordered_map>
 
 #include "base/strings.hpp"
-#include "http/http1_client.hpp"
-#include "http/http2_client.hpp"
+#include "http/client_pool.hpp"
 
 namespace http {
 namespace {
@@ -13,93 +12,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kMaxInterim = 64;
-
-struct OriginHash {
-  std::size_t operator()(const Origin& origin) const {
-    const std::hash<std::string_view> hash;
-    const std::string_view address(reinterpret_cast<const char*>(origin.address.data()),
-                                   origin.address.size());
-    return hash(address) ^ (hash(origin.server_name) * 3) ^ static_cast<std::size_t>(origin.protocol);
-  }
-};
-
-// Everything that belongs to one origin. Goes when nothing of it is in use.
-struct Pool {
-  Pool(const Origin& origin, const ClientOptions& options) : origin(origin), http1(options) {}
-  bool unused() const { return users == 0 && !dialing && http1.empty() && http2.empty(); }
-
-  struct Http2 {
-    std::unique_ptr<Http2ClientConnection> connection;
-    std::size_t users = 0;  // calls of Send
-  };
-
-  const Origin origin;
-  std::size_t users = 0;  // calls of Send
-  Http1Pool http1;
-  std::vector<std::unique_ptr<Http2>> http2;
-  // One dial at a time serves all who wait for it.
-  bool dialing = false;
-  uint64_t dials = 0;
-  std::optional<base::Error> dial_error;
-  async::Event dialed;
-};
-
-struct Use {
-  explicit Use(std::size_t& count, async::Event* quiet = nullptr) : count(count), quiet(quiet) {
-    ++count;
-  }
-  ~Use() {
-    --count;
-    if (quiet) quiet->Pulse();
-  }
-  Use(const Use&) = delete;
-  std::size_t& count;
-  async::Event* quiet;
-};
-
-// The right to one connection until a connection takes it over.
-class Permit {
- public:
-  explicit Permit(Http1Pool& pool) : pool_(&pool) {}
-  Permit(const Permit&) = delete;
-  ~Permit() {
-    if (pool_) pool_->Release();
-  }
-  void PassOn() { pool_ = nullptr; }
-
- private:
-  Http1Pool* pool_;
-};
-
-base::Error EndOfWait(async::Wake wake, std::string_view what, const Origin& origin) {
-  if (wake == async::Wake::kTimeout) {
-    return base::Error(base::Kind::kTimeout,
-                       base::StrCat("timeout ", what, " ", origin.address.ToString()));
-  }
-  return base::Error(base::Kind::kCanceled,
-                     base::StrCat("canceled ", what, " ", origin.address.ToString()));
-}
-
-// Connects and, where the origin asks for it, does the TLS handshake.
-async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Context& context,
-                                                                const Origin& origin,
-                                                                milliseconds timeout) {
-  async::Loop& loop = *async::Loop::Current();
-  const async::Context bounded = context.Until(loop.After(timeout));
-  // A dial that takes too long is an unreachable peer, unless the caller's own time is over.
-  const auto judge = [&](base::Error error) {
-    const bool slow = error.kind == base::Kind::kTimeout && loop.now() < context.deadline;
-    if (slow || error.kind == base::Kind::kUnavailable) error.kind = base::Kind::kUnreachable;
-    return std::unexpected(std::move(error));
-  };
-  auto stream = co_await net::Dial(bounded, origin.address);
-  if (!stream) co_return judge(std::move(stream).error());
-  if (origin.tls) {
-    auto status = co_await (*stream)->ConnectTls(bounded, origin.tls, origin.server_name);
-    if (!status) co_return judge(std::move(status).error());
-  }
-  co_return std::move(*stream);
-}
 
 class ClientImpl final : public Client {
  public:
@@ -125,19 +37,20 @@ class ClientImpl final : public Client {
     ClientImpl* client;
   };
 
-  Pool& PoolOf(const Origin& origin);
+  ClientPool& PoolOf(const Origin& origin);
   void SweepIdle();
-  static void DropClosed(Pool& pool);
+  static void DropClosed(ClientPool& pool);
   bool Quiet() const;
 
-  async::Task<base::Result<Response>> SendHttp1(const async::Context& context,
-                                                const Origin& origin, RequestHead head, Body* body,
+  async::Task<base::Result<Response>> SendHttp1(const async::Context& context, const Origin& origin,
+                                                RequestHead head, Body* body,
                                                 InterimObserver* interim);
-  async::Task<base::Result<Response>> SendHttp2(const async::Context& context,
-                                                const Origin& origin, RequestHead head, Body* body,
+  async::Task<base::Result<Response>> SendHttp2(const async::Context& context, const Origin& origin,
+                                                RequestHead head, Body* body,
                                                 InterimObserver* interim);
-  async::Task<base::Result<Pool::Http2*>> PickHttp2(const async::Context& context, Pool& pool);
-  async::Task<void> DialHttp2(Pool& pool);
+  async::Task<base::Result<ClientPool::Http2*>> PickHttp2(const async::Context& context,
+                                                          ClientPool& pool);
+  async::Task<void> DialHttp2(ClientPool& pool);
 
   base::Error Closing() const {
     return base::Error(base::Kind::kUnavailable, "the HTTP client is closing");
@@ -145,23 +58,24 @@ class ClientImpl final : public Client {
 
   async::Loop& loop_;
   const ClientOptions options_;
-  std::unordered_map<Origin, std::unique_ptr<Pool>, OriginHash> pools_;
-  Pool* last_ = nullptr;  // most calls go where the one before went
+  std::unordered_map<Origin, std::unique_ptr<ClientPool>, OriginHash> pools_;
+  ClientPool* last_ = nullptr;  // most calls go where the one before went
   bool closing_ = false;
   async::Event quiet_;
   async::Gate gate_;
   Sweep sweep_;
 };
 
-Pool& ClientImpl::PoolOf(const Origin& origin) {
+ClientPool& ClientImpl::PoolOf(const Origin& origin) {
   if (last_ && last_->origin == origin) return *last_;
   auto& pool = pools_[origin];
   if (!pool) {
-    pool = std::make_unique<Pool>(origin, options_);
+    pool = std::make_unique<ClientPool>(origin, options_);
     pool->http1.quiet = &quiet_;
   }
   if (!sweep_.armed()) {
-    const auto every = std::clamp(options_.idle_timeout / 4, milliseconds(10), milliseconds(10'000));
+    const auto every =
+        std::clamp(options_.idle_timeout / 4, milliseconds(10), milliseconds(10'000));
     loop_.timers().Arm(sweep_, loop_.After(every));
   }
   last_ = pool.get();
@@ -172,8 +86,8 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp1(const async::Context& 
                                                           const Origin& origin, RequestHead head,
                                                           Body* body, InterimObserver* interim) {
   if (closing_) co_return std::unexpected(Closing());
-  Pool& pool = PoolOf(origin);
-  const Use use(pool.users, &quiet_);
+  ClientPool& pool = PoolOf(origin);
+  const InUse use(pool.users, &quiet_);
   Http1Request request;
   bool fresh = false;
   for (;;) {
@@ -181,11 +95,10 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp1(const async::Context& 
     if (!pool.http1.permits.TryAcquire()) {
       const async::Wake wake = co_await pool.http1.permits.Acquire(context);
       if (wake != async::Wake::kReady) {
-        co_return std::unexpected(
-            EndOfWait(wake, "waiting for a free connection to", pool.origin));
+        co_return std::unexpected(EndOfWait(wake, "waiting for a free connection to", pool.origin));
       }
     }
-    Permit permit(pool.http1);
+    Http1Permit permit(pool.http1);
     if (closing_) co_return std::unexpected(Closing());
     std::unique_ptr<Http1ClientConnection> connection;
     if (!fresh) connection = pool.http1.TakeIdle();
@@ -216,14 +129,14 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp1(const async::Context& 
       if (step == Http1ClientConnection::Step::kHead) {
         if (response.head.status >= 200) {
           const bool head_only = head.method == "HEAD";
-          response.body = std::make_unique<Http1ResponseBody>(std::move(connection), response.head,
-                                                              head_only);
+          response.body =
+              std::make_unique<Http1ResponseBody>(std::move(connection), response.head, head_only);
           co_return std::move(response);
         }
         if (response.head.status == 101 || ++interims > kMaxInterim) {
-          co_return base::Fail(base::Kind::kProtocol,
-                               base::StrCat("unexpected interim response from ",
-                                            pool.origin.address.ToString()));
+          co_return base::Fail(
+              base::Kind::kProtocol,
+              base::StrCat("unexpected interim response from ", pool.origin.address.ToString()));
         }
         if (interim) interim->OnInterim(response.head);
         connection->NextHead(response.head);
@@ -246,10 +159,10 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp1(const async::Context& 
     connection.reset();
     if (!again) {
       co_return base::Fail(base::Kind::kUnavailable,
-                           aborted ? std::string("the HTTP client is closing")
-                                   : base::StrCat("the connection to ",
-                                                  pool.origin.address.ToString(),
-                                                  " was closed before a response came"));
+                           aborted
+                               ? std::string("the HTTP client is closing")
+                               : base::StrCat("the connection to ", pool.origin.address.ToString(),
+                                              " was closed before a response came"));
     }
     request = std::move(*again);
     fresh = true;
@@ -260,19 +173,20 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp2(const async::Context& 
                                                           const Origin& origin, RequestHead head,
                                                           Body* body, InterimObserver* interim) {
   if (closing_) co_return std::unexpected(Closing());
-  Pool& pool = PoolOf(origin);
-  const Use use(pool.users, &quiet_);
+  ClientPool& pool = PoolOf(origin);
+  const InUse use(pool.users, &quiet_);
+  head.scheme = pool.origin.tls ? "https" : "http";
   for (bool again = false;; again = true) {
     auto picked = co_await PickHttp2(context, pool);
     if (!picked) co_return std::unexpected(std::move(picked).error());
-    Pool::Http2& entry = **picked;
+    ClientPool::Http2& entry = **picked;
     base::Result<Response> response = Response();
     bool unprocessed = false;
     {
-      const Use sending(entry.users);
+      const InUse sending(entry.users);
       // A copy, because the peer may turn the request away untouched.
-      auto outcome = co_await entry.connection->Send(context, again ? std::move(head) : head, body,
-                                                     interim);
+      auto outcome =
+          co_await entry.connection->Send(context, again ? std::move(head) : head, body, interim);
       response = std::move(outcome.response);
       unprocessed = outcome.unprocessed;
     }
@@ -280,8 +194,8 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp2(const async::Context& 
   }
 }
 
-async::Task<base::Result<Pool::Http2*>> ClientImpl::PickHttp2(const async::Context& context,
-                                                              Pool& pool) {
+async::Task<base::Result<ClientPool::Http2*>> ClientImpl::PickHttp2(const async::Context& context,
+                                                                    ClientPool& pool) {
   for (;;) {
     if (closing_) co_return std::unexpected(Closing());
     for (auto& entry : pool.http2) {
@@ -312,17 +226,17 @@ async::Task<base::Result<Pool::Http2*>> ClientImpl::PickHttp2(const async::Conte
   }
 }
 
-async::Task<void> ClientImpl::DialHttp2(Pool& pool) {
+async::Task<void> ClientImpl::DialHttp2(ClientPool& pool) {
   const async::Context context = gate_.context();
   auto stream = co_await Connect(context, pool.origin, options_.dial_timeout);
   pool.dial_error.reset();
   if (stream && (*stream)->is_tls() && (*stream)->tls_peer().alpn == "http/1.1") {
-    stream = base::Fail(base::Kind::kProtocol, base::StrCat(pool.origin.address.ToString(),
-                                                            " does not speak HTTP/2"));
+    stream = base::Fail(base::Kind::kProtocol,
+                        base::StrCat(pool.origin.address.ToString(), " does not speak HTTP/2"));
   }
   if (stream && closing_) stream = std::unexpected(Closing());
   if (stream) {
-    auto entry = std::make_unique<Pool::Http2>();
+    auto entry = std::make_unique<ClientPool::Http2>();
     entry->connection = Http2ClientConnection::Start(gate_, std::move(*stream), options_);
     pool.http2.push_back(std::move(entry));
   } else {
@@ -333,7 +247,7 @@ async::Task<void> ClientImpl::DialHttp2(Pool& pool) {
   pool.dialed.Pulse();
 }
 
-void ClientImpl::DropClosed(Pool& pool) {
+void ClientImpl::DropClosed(ClientPool& pool) {
   std::erase_if(pool.http2, [](const auto& entry) {
     return entry->users == 0 && entry->connection->closed().is_set();
   });
@@ -342,7 +256,7 @@ void ClientImpl::DropClosed(Pool& pool) {
 void ClientImpl::SweepIdle() {
   const async::TimePoint old = loop_.now() - options_.idle_timeout;
   for (auto at = pools_.begin(); at != pools_.end();) {
-    Pool& pool = *at->second;
+    ClientPool& pool = *at->second;
     pool.http1.CloseIdleSince(old);
     for (auto& entry : pool.http2) {
       Http2ClientConnection& connection = *entry->connection;
@@ -367,7 +281,7 @@ void ClientImpl::SweepIdle() {
 void ClientImpl::Forget(const Origin& origin) {
   const auto at = pools_.find(origin);
   if (at == pools_.end()) return;
-  Pool& pool = *at->second;
+  ClientPool& pool = *at->second;
   pool.http1.Forget();
   for (auto& entry : pool.http2) entry->connection->Shutdown(false);
 }
@@ -403,7 +317,8 @@ async::Task<void> ClientImpl::Close(const async::Context& context) {
   bool orderly = true;
   for (auto& [origin, pool] : pools_) {
     for (auto& entry : pool->http2) {
-      if (co_await entry->connection->closed().Wait(context) != async::Wake::kReady) orderly = false;
+      if (co_await entry->connection->closed().Wait(context) != async::Wake::kReady)
+        orderly = false;
     }
   }
   if (!orderly || !Quiet()) {

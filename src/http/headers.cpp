@@ -17,9 +17,16 @@ bool NameEquals(std::string_view a, std::string_view b) {
 }
 
 bool IsHopByHop(std::string_view name) {
-  static constexpr std::array<std::string_view, 10> kNames = {
-      "connection", "keep-alive", "proxy-connection", "transfer-encoding",   "upgrade",
-      "http2-settings", "te",     "trailer",          "proxy-authorization", "proxy-authenticate"};
+  static constexpr std::array<std::string_view, 10> kNames = {"connection",
+                                                              "keep-alive",
+                                                              "proxy-connection",
+                                                              "transfer-encoding",
+                                                              "upgrade",
+                                                              "http2-settings",
+                                                              "te",
+                                                              "trailer",
+                                                              "proxy-authorization",
+                                                              "proxy-authenticate"};
   for (std::string_view each : kNames) {
     if (NameEquals(name, each)) return true;
   }

@@ -21,8 +21,7 @@ consteval std::array<unsigned char, 256> MakeCharTable() {
   const auto add = [&table](std::string_view chars, unsigned char bits) {
     for (char c : chars) table[static_cast<unsigned char>(c)] |= bits;
   };
-  const std::string_view alnum =
-      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const std::string_view alnum = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   add(alnum, kTokenChar | kHostChar);
   add("!#$%&'*+-.^_`|~", kTokenChar);
   add("!$%&'()*+,-.:;=[]_~", kHostChar);

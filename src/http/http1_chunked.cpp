@@ -91,7 +91,8 @@ ChunkDecoder::State ChunkDecoder::Next(std::string_view input, std::size_t& cons
         digits_ = 0;
         left_ = 0;
         break;
-      default: return Fail("unreachable");
+      default:
+        return Fail("unreachable");
     }
   }
 }
@@ -107,7 +108,8 @@ ChunkDecoder::State ChunkDecoder::Trailers(std::string_view input, std::size_t& 
       case FieldParser::Line::kMore:
         if (rest.size() > trailer_bytes_left_) return Fail("trailers too large");
         return State::kMore;
-      case FieldParser::Line::kError: return Fail("malformed trailer");
+      case FieldParser::Line::kError:
+        return Fail("malformed trailer");
       case FieldParser::Line::kEnd:
         consumed += line;
         stage_ = Stage::kEnd;

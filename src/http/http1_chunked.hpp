@@ -18,8 +18,8 @@ class ChunkDecoder {
   void Start(std::size_t max_trailer_bytes);
 
   /// Takes framing and at most one run of data from the start of `input`. `consumed` counts framing
-  /// and data; on kData the data are the last `data.size()` of them. Bytes that are not consumed must
-  /// be given again, with more behind them. `trailers` is filled by the time of kEnd.
+  /// and data; on kData the data are the last `data.size()` of them. Bytes that are not consumed
+  /// must be given again, with more behind them. `trailers` is filled by the time of kEnd.
   State Next(std::string_view input, std::size_t& consumed, std::string_view& data,
              Headers& trailers);
   /// After kError: what is wrong, in words.

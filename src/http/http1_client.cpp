@@ -146,8 +146,7 @@ void Http1ClientConnection::Send(std::string_view data) {
     AppendChunkSize(out, data.size());
     suffix = "\r\n";
   } else if (data.size() > request_.left) {
-    return FailRequest(
-        base::Error(base::Kind::kInternal, "a request body is longer than it said"));
+    return FailRequest(base::Error(base::Kind::kInternal, "a request body is longer than it said"));
   } else {
     request_.left -= data.size();
   }
@@ -225,8 +224,8 @@ void Http1ClientConnection::Pump() {
         Flush();
         return;
       }
-      const bool short_body = poll == Body::Poll::kEnd &&
-                              request_.framing == SendFraming::kLength && request_.left > 0;
+      const bool short_body =
+          poll == Body::Poll::kEnd && request_.framing == SendFraming::kLength && request_.left > 0;
       if (poll == Body::Poll::kError || short_body) {
         return FailRequest(short_body ? base::Error(base::Kind::kInternal,
                                                     "a request body is shorter than it said")
@@ -269,9 +268,13 @@ Http1ClientConnection::Fill Http1ClientConnection::FillInput(std::size_t wanted)
       in.Commit(result.bytes);
       received_ = true;
       return Fill::kData;
-    case net::Io::kWouldBlock: in.Release(); return Fill::kWait;
-    case net::Io::kEof: return Fill::kEof;
-    case net::Io::kError: break;
+    case net::Io::kWouldBlock:
+      in.Release();
+      return Fill::kWait;
+    case net::Io::kEof:
+      return Fill::kEof;
+    case net::Io::kError:
+      break;
   }
   return Fill::kError;
 }
@@ -286,10 +289,13 @@ Http1ClientConnection::Step Http1ClientConnection::ReadHead() {
       if (state == ParseState::kError) return Step::kBad;
     }
     switch (FillInput(BlockPool::kSmall)) {
-      case Fill::kData: break;
-      case Fill::kWait: return Step::kWait;
+      case Fill::kData:
+        break;
+      case Fill::kWait:
+        return Step::kWait;
       case Fill::kEof:
-      case Fill::kError: return Step::kClosed;
+      case Fill::kError:
+        return Step::kClosed;
     }
   }
 }
@@ -308,207 +314,6 @@ bool Http1ClientConnection::QuietlyIdle() {
   if (!stream->watch().readable()) return true;
   std::array<char, 1> byte;
   return stream->Read(byte).status == net::Io::kWouldBlock;
-}
-
-// --- Http1Pool ---------------------------------------------------------------------------------
-
-Http1Pool::Http1Pool(const ClientOptions& options)
-    : options(options), permits(options.max_connections) {}
-
-Http1Pool::~Http1Pool() { AbortAll(); }
-
-std::unique_ptr<Http1ClientConnection> Http1Pool::TakeIdle() {
-  while (!idle_.empty()) {
-    auto connection = std::move(idle_.back());
-    idle_.pop_back();
-    connection->OnReadable(nullptr);
-    if (connection->stream->watch().hung_up()) continue;
-    connection->BeginUse();
-    return connection;
-  }
-  return nullptr;
-}
-
-void Http1Pool::Put(std::unique_ptr<Http1ClientConnection> connection) {
-  connection->StopRequest();
-  connection->in.Release();
-  connection->Unlist();
-  StringPool::Give(std::move(connection->request_.bytes));
-  connection->request_ = {};
-  if (!retired_ && connection->epoch_ == epoch_ && idle_.size() < options.max_idle_connections && connection->QuietlyIdle()) {
-    connection->idle_since_ = async::Loop::Current()->now();
-    connection->OnReadable(&connection->idle_edge_);
-    idle_.push_back(std::move(connection));
-  } else {
-    connection.reset();
-  }
-  Release();
-}
-
-void Http1Pool::Release() {
-  async::Event* const event = quiet;
-  permits.Release();
-  if (event) event->Pulse();
-}
-
-void Http1Pool::DropIdle(Http1ClientConnection& connection) {
-  for (auto at = idle_.begin(); at != idle_.end(); ++at) {
-    if (at->get() != &connection) continue;
-    auto dropped = std::move(*at);
-    idle_.erase(at);
-    return;
-  }
-}
-
-void Http1Pool::CloseIdleSince(async::TimePoint time) {
-  std::size_t old = 0;
-  while (old < idle_.size() && idle_[old]->idle_since_ <= time) ++old;
-  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(old));
-}
-
-void Http1Pool::Forget() {
-  ++epoch_;
-  idle_.clear();
-}
-
-void Http1Pool::Retire() {
-  retired_ = true;
-  idle_.clear();
-}
-
-void Http1Pool::AbortAll() {
-  Retire();
-  while (!in_use_.empty()) {
-    Http1ClientConnection* const connection = in_use_.back();
-    connection->Unlist();
-    connection->pool_ = nullptr;
-    connection->stream->Abort();
-    Release();
-  }
-}
-
-// --- Http1ResponseBody -------------------------------------------------------------------------
-
-Http1ResponseBody::Http1ResponseBody(std::unique_ptr<Http1ClientConnection> connection,
-                                     const ResponseHead& head, bool head_only)
-    : connection_(std::move(connection)) {
-  const Framing& framing = connection_->parser.framing();
-  keep_alive_ = !framing.close && (framing.minor >= 1 || framing.keep_alive);
-  if (head_only || head.status == 204 || head.status == 304 || framing.length == 0u) {
-    length_ = 0;
-  } else if (framing.chunked) {
-    state_ = State::kChunked;
-    decoder_.Start(64 * 1024);
-  } else if (framing.length) {
-    state_ = State::kLength;
-    length_ = left_ = *framing.length;
-  } else {
-    state_ = State::kUntilClose;
-    keep_alive_ = false;
-  }
-  if (state_ == State::kEnd) Give();
-}
-
-Http1ResponseBody::~Http1ResponseBody() {
-  if (!connection_ || state_ == State::kFailed) return;
-  if (state_ == State::kEnd) {
-    Give();
-    return;
-  }
-  // What is left of a short body may be here already; then the connection is worth keeping.
-  connection_->in.Consume(std::exchange(lent_, 0));
-  if (state_ == State::kLength && left_ <= connection_->in.size()) {
-    connection_->in.Consume(static_cast<std::size_t>(left_));
-    Give();
-  }
-}
-
-base::Error Http1ResponseBody::error() const { return base::Error(kind_, fault_); }
-
-Body::Poll Http1ResponseBody::Fail(base::Kind kind, std::string_view message) {
-  state_ = State::kFailed;
-  kind_ = kind;
-  fault_ = message;
-  if (connection_ && connection_->request_error()) {
-    kind_ = connection_->request_error()->kind;
-    fault_ = connection_->request_error()->message;
-  }
-  return Poll::kError;
-}
-
-// The response is complete. The connection goes back unless the request is still being sent.
-void Http1ResponseBody::Give() {
-  if (!connection_->request_done()) return;
-  std::unique_ptr<Http1ClientConnection> connection = std::move(connection_);
-  // Bytes behind the response are out of turn.
-  const bool reusable = keep_alive_ && connection->in.empty() && !connection->send_failed() &&
-                        connection->pool() != nullptr;
-  if (reusable) {
-    Http1Pool* const pool = connection->pool();
-    pool->Put(std::move(connection));
-  }
-}
-
-Body::Poll Http1ResponseBody::End() {
-  state_ = State::kEnd;
-  if (connection_) Give();
-  return Poll::kEnd;
-}
-
-Body::Poll Http1ResponseBody::TryRead(std::string_view& chunk) {
-  if (state_ == State::kEnd) return Poll::kEnd;
-  if (state_ == State::kFailed) return Poll::kError;
-  ReadBuffer& in = connection_->in;
-  in.Consume(std::exchange(lent_, 0));
-  for (;;) {
-    if (state_ == State::kChunked) {
-      std::size_t consumed = 0;
-      const auto step = decoder_.Next(in.view(), consumed, chunk, trailers_);
-      if (step == ChunkDecoder::State::kData) {
-        in.Consume(consumed - chunk.size());
-        lent_ = chunk.size();
-        received_ += lent_;
-        return Poll::kChunk;
-      }
-      in.Consume(consumed);
-      if (step == ChunkDecoder::State::kEnd) return End();
-      if (step == ChunkDecoder::State::kError) {
-        return Fail(base::Kind::kProtocol,
-                    base::StrCat("bad response from ", connection_->stream->peer().ToString(), ": ",
-                                 decoder_.fault()));
-      }
-    } else {
-      if (state_ == State::kLength && left_ == 0) return End();
-      if (!in.empty()) {
-        const std::string_view held = in.view();
-        chunk = state_ == State::kLength
-                    ? held.substr(0, static_cast<std::size_t>(
-                                         std::min<uint64_t>(left_, held.size())))
-                    : held;
-        lent_ = chunk.size();
-        received_ += lent_;
-        if (state_ == State::kLength) left_ -= lent_;
-        return Poll::kChunk;
-      }
-    }
-    const uint64_t expected = state_ == State::kLength ? left_ : received_;
-    switch (connection_->FillInput(expected >= BlockPool::kSmall ? BlockPool::kLarge
-                                                                 : BlockPool::kSmall)) {
-      case Http1ClientConnection::Fill::kData: break;
-      case Http1ClientConnection::Fill::kWait: return Poll::kPending;
-      case Http1ClientConnection::Fill::kEof:
-        if (state_ == State::kUntilClose && !connection_->request_error()) return End();
-        [[fallthrough]];
-      case Http1ClientConnection::Fill::kError:
-        return Fail(base::Kind::kUnavailable,
-                    base::StrCat("the connection to ", connection_->stream->peer().ToString(),
-                                 " ended in the middle of a response"));
-    }
-  }
-}
-
-void Http1ResponseBody::OnReady(async::Waiter* waiter) {
-  if (connection_) connection_->OnReadable(waiter);
 }
 
 }  // namespace http

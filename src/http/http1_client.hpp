@@ -1,9 +1,9 @@
-// One HTTP/1.1 connection of a client, the pool of those to one origin, and the response body that is
-// read from one (private to http/; used by client.cpp).
+// One HTTP/1.1 connection of a client, the pool of those to one origin, and the response body that
+// is read from one (private to http/; used by client.cpp).
 //
-// A connection is owned by the pool while idle, by Send while it waits for the head of a response, and
-// by the response's body after that. The request's body is pumped by callbacks meanwhile, so both
-// directions go on side by side. Loop's thread only.
+// A connection is owned by the pool while idle, by Send while it waits for the head of a response,
+// and by the response's body after that. The request's body is pumped by callbacks meanwhile, so
+// both directions go on side by side. Loop's thread only.
 #pragma once
 
 #include <memory>
@@ -24,8 +24,8 @@ namespace http {
 
 class Http1ClientConnection;
 
-/// The HTTP/1.1 connections to one origin. A permit is the right to use one; so there are never more
-/// connections than permits.
+/// The HTTP/1.1 connections to one origin. A permit is the right to use one; so there are never
+/// more connections than permits.
 class Http1Pool {
  public:
   explicit Http1Pool(const ClientOptions& options);
@@ -64,15 +64,15 @@ class Http1Pool {
   bool retired_ = false;
 };
 
-/// A request made ready to send. `bytes` holds the head and what was there of the body; when that is
-/// all of it (`complete`) the request can be sent again.
+/// A request made ready to send. `bytes` holds the head and what was there of the body; when that
+/// is all of it (`complete`) the request can be sent again.
 struct Http1Request {
   std::string bytes;
   bool ready = false;
   bool complete = false;
   SendFraming framing = SendFraming::kNone;
-  uint64_t left = 0;          // of a declared length
-  std::string_view direct;    // a large first piece, not copied
+  uint64_t left = 0;        // of a declared length
+  std::string_view direct;  // a large first piece, not copied
 };
 
 class Http1ClientConnection {
@@ -81,7 +81,8 @@ class Http1ClientConnection {
   ~Http1ClientConnection();
   Http1ClientConnection(const Http1ClientConnection&) = delete;
 
-  /// Turns head and body into `request`, taking from the body what is there. Fails with the body's error.
+  /// Turns head and body into `request`, taking from the body what is there. Fails with the body's
+  /// error.
   static base::Status Prepare(const RequestHead& head, Body* body, Http1Request& request);
   /// Sends `request` and goes on pumping `body`. `response` is where the head will go.
   void Begin(Http1Request request, Body* body, ResponseHead& response);
@@ -117,9 +118,8 @@ class Http1ClientConnection {
   template <void (Http1ClientConnection::*kMethod)()>
   struct Hook : async::Waiter {
     explicit Hook(Http1ClientConnection* connection)
-        : Waiter([](async::Waiter* waiter) {
-            (static_cast<Hook*>(waiter)->connection->*kMethod)();
-          }),
+        : Waiter(
+              [](async::Waiter* waiter) { (static_cast<Hook*>(waiter)->connection->*kMethod)(); }),
           connection(connection) {}
     Http1ClientConnection* connection;
   };
@@ -155,8 +155,8 @@ class Http1ClientConnection {
 
 class Http1ResponseBody final : public Body {
  public:
-  /// The head has been read from `connection`; the rest follows from it. Puts the connection back to
-  /// its pool as soon as the exchange is complete.
+  /// The head has been read from `connection`; the rest follows from it. Puts the connection back
+  /// to its pool as soon as the exchange is complete.
   Http1ResponseBody(std::unique_ptr<Http1ClientConnection> connection, const ResponseHead& head,
                     bool head_only);
   ~Http1ResponseBody() override;

@@ -10,10 +10,10 @@
 namespace http {
 namespace {
 
-using test::FunctionHandler;
-using test::milliseconds;
-using test::RawClient;
-using test::TestServer;
+using http1_test::FunctionHandler;
+using http1_test::milliseconds;
+using http1_test::RawClient;
+using http1_test::TestServer;
 
 // A server whose every connection follows a script, on a thread of its own.
 class ScriptedServer {
@@ -57,7 +57,9 @@ class ScriptedServer {
   std::thread thread_;
 };
 
-std::string ReadHead(RawClient& connection) { return connection.ReadUntil("\r\n\r\n"); }
+std::string ReadHead(RawClient& connection) {
+  return connection.ReadUntil("\r\n\r\n");
+}
 
 Origin OriginOf(uint16_t port) {
   Origin origin;
@@ -166,7 +168,8 @@ TEST_F(Http1Client, AllFramingsOfResponses) {
     EXPECT_EQ(client.connections(), 1u);
     Observer observer;
     const async::Context context;
-    auto response = co_await client.Send(context, origin, Head("GET", "/chunked"), nullptr, &observer);
+    auto response =
+        co_await client.Send(context, origin, Head("GET", "/chunked"), nullptr, &observer);
     EXPECT_TRUE(response.has_value());
     EXPECT_EQ(observer.seen, "100;103x;");
     response->body.reset();
@@ -193,8 +196,8 @@ TEST_F(Http1Client, RequestBodiesOfAllKinds) {
   Run([&](Client& client) -> async::Task<void> {
     const auto expected = [](std::string_view length, const std::string& body,
                              std::string_view trailer = "") {
-      return base::StrCat("200 ", length, " ", body.size(), " ", std::hash<std::string>()(body), " ",
-                          trailer);
+      return base::StrCat("200 ", length, " ", body.size(), " ", std::hash<std::string>()(body),
+                          " ", trailer);
     };
     EXPECT_EQ(co_await Fetch(client, origin, Head("POST", "/"), nullptr), expected("0", ""));
     for (std::size_t size : {0u, 1u, 16'384u, 16'385u, 3'000'000u}) {
@@ -225,7 +228,8 @@ TEST_F(Http1Client, RequestBodiesOfAllKinds) {
       gate.Spawn([](PipeBody& body, std::string& all) -> async::Task<void> {
         const async::Context context;
         for (int i = 0; i < 200; ++i) {
-          const std::string piece(static_cast<std::size_t>(i) * 100 + 1, static_cast<char>('a' + i % 26));
+          const std::string piece(static_cast<std::size_t>(i) * 100 + 1,
+                                  static_cast<char>('a' + i % 26));
           all += piece;
           body.Write(piece);
           if (i % 10 == 0) co_await async::Yield();
@@ -305,7 +309,8 @@ TEST_F(Http1Client, FullDuplexEcho) {
 }
 
 TEST_F(Http1Client, StaleConnectionsAreReplaced) {
-  // The first connection answers once and then closes on the next request; so do the others' idle ends.
+  // The first connection answers once and then closes on the next request; so do the others' idle
+  // ends.
   ScriptedServer server([](RawClient& connection, int index) {
     for (int i = 0; i < (index == 0 ? 2 : 100); ++i) {
       if (ReadHead(connection).empty()) return;
@@ -385,7 +390,8 @@ TEST_F(Http1Client, CutBodiesAreErrors) {
   ScriptedServer server([](RawClient& connection, int index) {
     ReadHead(connection);
     if (index == 0) connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
-    if (index == 1) connection.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    if (index == 1)
+      connection.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     if (index == 2) connection.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
   });
   const Origin origin = OriginOf(server.port());

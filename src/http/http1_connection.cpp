@@ -48,10 +48,17 @@ Http1Connection::Fill Http1Connection::FillInput(std::size_t wanted) {
   if (!stream->watch().readable()) return Fill::kWait;
   const net::IoResult result = stream->Read(in.Room(wanted));
   switch (result.status) {
-    case net::Io::kOk: in.Commit(result.bytes); return Fill::kData;
-    case net::Io::kWouldBlock: in.Release(); return Fill::kWait;
-    case net::Io::kEof: eof_ = true; return Fill::kEof;
-    case net::Io::kError: break;
+    case net::Io::kOk:
+      in.Commit(result.bytes);
+      return Fill::kData;
+    case net::Io::kWouldBlock:
+      in.Release();
+      return Fill::kWait;
+    case net::Io::kEof:
+      eof_ = true;
+      return Fill::kEof;
+    case net::Io::kError:
+      break;
   }
   Break();
   return Fill::kBroken;

@@ -1,9 +1,10 @@
-// One HTTP/1.1 connection of a server: its buffers, its flushing and its failures (private to http/).
+// One HTTP/1.1 connection of a server: its buffers, its flushing and its failures (private to
+// http/).
 //
-// The coroutine of http1_server.cpp owns it and reads heads from it; the exchange in progress reads the
-// body from it and appends answers to it. Output is written when the coroutine has nothing more to do,
-// or at the end of the loop's turn, so that what belongs together leaves in one system call. Loop's
-// thread only.
+// The coroutine of http1_server.cpp owns it and reads heads from it; the exchange in progress reads
+// the body from it and appends answers to it. Output is written when the coroutine has nothing more
+// to do, or at the end of the loop's turn, so that what belongs together leaves in one system call.
+// Loop's thread only.
 #pragma once
 
 #include <memory>
@@ -41,7 +42,8 @@ class Http1Connection final : public Http2Turn {
   std::size_t pending() const { return out_.size() - out_begin_; }
   /// To append to; follow with Flush or RequestTurn in the end.
   std::string& out() { return out_; }
-  /// Sends what is pending and then `data` and `suffix`, copying only what the socket does not take.
+  /// Sends what is pending and then `data` and `suffix`, copying only what the socket does not
+  /// take.
   void SendDirect(std::string_view data, std::string_view suffix);
   /// Writes what the socket takes; the rest follows by itself.
   void Flush();
@@ -74,9 +76,8 @@ class Http1Connection final : public Http2Turn {
   template <void (Http1Connection::*kMethod)()>
   struct Hook : async::Waiter {
     explicit Hook(Http1Connection* connection)
-        : Waiter([](async::Waiter* waiter) {
-            (static_cast<Hook*>(waiter)->connection->*kMethod)();
-          }),
+        : Waiter(
+              [](async::Waiter* waiter) { (static_cast<Hook*>(waiter)->connection->*kMethod)(); }),
           connection(connection) {}
     Http1Connection* connection;
   };

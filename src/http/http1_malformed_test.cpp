@@ -1,5 +1,5 @@
-// Replays testdata/http1_malformed.txt: each request gets its exact answer, and nothing behind a refused
-// request reaches the handler.
+// Replays testdata/http1_malformed.txt: each request gets its exact answer, and nothing behind a
+// refused request reaches the handler.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -27,9 +27,15 @@ std::string Unescape(std::string_view text) {
       continue;
     }
     switch (text[++i]) {
-      case 'r': out += '\r'; break;
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
+      case 'r':
+        out += '\r';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'x':
         out += static_cast<char>(base::HexValue(text[i + 1]) * 16 + base::HexValue(text[i + 2]));
         i += 2;
@@ -41,7 +47,9 @@ std::string Unescape(std::string_view text) {
         i = comma + 2;
         break;
       }
-      default: out += text[i]; break;
+      default:
+        out += text[i];
+        break;
     }
   }
   return out;
@@ -72,23 +80,24 @@ async::Task<void> Echo(Exchange& exchange) {
   auto body = co_await ReadAll(exchange.body(), context, 1 << 20);
   if (!body) co_return;
   const RequestHead& head = exchange.request();
-  exchange.Respond({}, base::StrCat(head.method, " ", head.target, " ", head.authority, " ", *body));
+  exchange.Respond({},
+                   base::StrCat(head.method, " ", head.target, " ", head.authority, " ", *body));
 }
 
 class Malformed : public testing::TestWithParam<bool> {};
 
 TEST_P(Malformed, EveryCaseGetsItsExactAnswer) {
   const bool byte_by_byte = GetParam();
-  test::FunctionHandler handler;
+  http1_test::FunctionHandler handler;
   handler.handle = Echo;
-  test::TestServer server(handler);
+  http1_test::TestServer server(handler);
   const std::vector<Case> cases = Load();
   ASSERT_GE(cases.size(), 130u);
   for (const Case& each : cases) {
     SCOPED_TRACE(each.name);
     if (byte_by_byte && each.send.size() > 1000) continue;
     seen = 0;
-    test::RawClient client(server.port());
+    http1_test::RawClient client(server.port());
     if (byte_by_byte) {
       for (char c : each.send) client.Send(std::string_view(&c, 1));
     } else {

@@ -1,8 +1,9 @@
 // Parser of HTTP/1.1 heads, strict and incremental (private to http/).
 //
-// It is fed the receive buffer and takes whole lines from it, so that a fault is reported at the line it
-// is in, and nothing is read twice. What a proxy chain could understand in two ways is refused: bare CR or
-// LF, folded lines, white space before a colon, doubtful lengths. Pure functions of the bytes; any thread.
+// It is fed the receive buffer and takes whole lines from it, so that a fault is reported at the
+// line it is in, and nothing is read twice. What a proxy chain could understand in two ways is
+// refused: bare CR or LF, folded lines, white space before a colon, doubtful lengths. Pure
+// functions of the bytes; any thread.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +25,11 @@ struct ParseFault {
 struct Framing {
   std::optional<uint64_t> length;  // Content-Length
   bool chunked = false;
-  bool close = false;        // Connection: close
-  bool keep_alive = false;   // Connection: keep-alive
+  bool close = false;       // Connection: close
+  bool keep_alive = false;  // Connection: keep-alive
   bool expect_continue = false;
   bool expect_unknown = false;
-  int minor = 1;             // HTTP/1.<minor>
+  int minor = 1;  // HTTP/1.<minor>
 };
 
 enum class ParseState : unsigned char { kMore, kDone, kError };

@@ -1,5 +1,5 @@
-// Any bytes, cut anywhere: no crash, and the cuts do not change what is understood. The first byte chooses
-// request (even) or response, and how the rest is cut.
+// Any bytes, cut anywhere: no crash, and the cuts do not change what is understood. The first byte
+// chooses request (even) or response, and how the rest is cut.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -50,8 +50,8 @@ std::string Understand(std::string_view input, bool response, std::size_t step) 
     out += response ? std::to_string(answer.status)
                     : request.method + " " + request.target + " " + request.authority;
     for (const auto field : headers) {
-      if (field.name.empty() || field.value.find_first_of(std::string_view("\r\n\0", 3)) !=
-                                    std::string_view::npos) {
+      if (field.name.empty() ||
+          field.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
         std::abort();
       }
       out.append("|").append(field.name).append("=").append(field.value);
@@ -78,9 +78,14 @@ std::string Understand(std::string_view input, bool response, std::size_t step) 
       if (consumed > end - begin || data.size() > consumed) std::abort();
       begin += consumed;
       switch (step_result) {
-        case http::ChunkDecoder::State::kData: out += data; break;
-        case http::ChunkDecoder::State::kEnd: done = true; break;
-        case http::ChunkDecoder::State::kError: return out + "<bad chunk>";
+        case http::ChunkDecoder::State::kData:
+          out += data;
+          break;
+        case http::ChunkDecoder::State::kEnd:
+          done = true;
+          break;
+        case http::ChunkDecoder::State::kError:
+          return out + "<bad chunk>";
         case http::ChunkDecoder::State::kMore:
           if (!arrive()) return out + "<cut chunk>";
           break;

@@ -4,7 +4,8 @@
 namespace http {
 namespace {
 
-// What is left of a body nobody wants is read off the connection up to this; beyond, closing is cheaper.
+// What is left of a body nobody wants is read off the connection up to this; beyond, closing is
+// cheaper.
 constexpr uint64_t kMaxDiscard = 256 * 1024;
 
 }  // namespace
@@ -70,8 +71,10 @@ Body::Poll Http1Exchange::RequestBody::TryRead(std::string_view& chunk) {
   stall_.Cancel();
   for (;;) {
     switch (state_) {
-      case State::kEnd: return Poll::kEnd;
-      case State::kFailed: return Poll::kError;
+      case State::kEnd:
+        return Poll::kEnd;
+      case State::kFailed:
+        return Poll::kError;
       case State::kLength:
         if (left_ == 0) return End();
         if (!connection.in.empty()) {
@@ -110,8 +113,10 @@ Body::Poll Http1Exchange::RequestBody::TryRead(std::string_view& chunk) {
     const std::size_t wanted =
         expected >= BlockPool::kSmall ? BlockPool::kLarge : BlockPool::kSmall;
     switch (connection.FillInput(wanted)) {
-      case Http1Connection::Fill::kData: break;
-      case Http1Connection::Fill::kWait: return Poll::kPending;
+      case Http1Connection::Fill::kData:
+        break;
+      case Http1Connection::Fill::kWait:
+        return Poll::kPending;
       case Http1Connection::Fill::kEof:
         Fail(base::Kind::kProtocol, "the request body ended before it was complete");
         return Poll::kError;
@@ -141,10 +146,13 @@ bool Http1Exchange::DiscardReceived() {
   std::string_view chunk;
   for (uint64_t total = 0; total <= kMaxDiscard; total += chunk.size()) {
     switch (body_.TryRead(chunk)) {
-      case Body::Poll::kChunk: break;
-      case Body::Poll::kEnd: return true;
+      case Body::Poll::kChunk:
+        break;
+      case Body::Poll::kEnd:
+        return true;
       case Body::Poll::kError:
-      case Body::Poll::kPending: return false;
+      case Body::Poll::kPending:
+        return false;
     }
   }
   body_.Fail(base::Kind::kTooLarge, "the rest of the request body is too long to skip");

@@ -36,8 +36,8 @@ class RunHandler {
   Http1Connection& connection_;
 };
 
-// After our last byte: ends our side and reads until the peer has ended its own, for a while. Closing
-// with unread input would reset the connection and take the answer with it.
+// After our last byte: ends our side and reads until the peer has ended its own, for a while.
+// Closing with unread input would reset the connection and take the answer with it.
 async::Task<void> Linger(Http1Connection& connection) {
   co_await connection.Flushed();
   if (connection.broken() || connection.eof()) co_return;
@@ -55,12 +55,14 @@ async::Task<void> Linger(Http1Connection& connection) {
         }
         break;
       case Http1Connection::Fill::kEof:
-      case Http1Connection::Fill::kBroken: co_return;
+      case Http1Connection::Fill::kBroken:
+        co_return;
     }
   }
 }
 
-// Reads what is left of a body that the handler did not want. False: it is too long, late or broken.
+// Reads what is left of a body that the handler did not want. False: it is too long, late or
+// broken.
 async::Task<bool> Discard(Http1Connection& connection) {
   Http1Exchange& exchange = *connection.exchange;
   connection.Flush();
@@ -175,8 +177,8 @@ async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stre
       connection.EndWatch();
     }
     if (close) {
-      const bool clean = exchange.body_done() && connection.in.empty() &&
-                         !connection.stream->watch().readable();
+      const bool clean =
+          exchange.body_done() && connection.in.empty() && !connection.stream->watch().readable();
       if (!clean) {
         co_await Linger(connection);
       } else {

@@ -9,10 +9,10 @@
 namespace http {
 namespace {
 
-using test::FunctionHandler;
-using test::milliseconds;
-using test::RawClient;
-using test::TestServer;
+using http1_test::FunctionHandler;
+using http1_test::milliseconds;
+using http1_test::RawClient;
+using http1_test::TestServer;
 
 std::string Get(std::string_view target, std::string_view fields = {}) {
   return base::StrCat("GET ", target, " HTTP/1.1\r\nHost: h\r\n", fields, "\r\n");
@@ -45,7 +45,9 @@ class Log {
 
 class Http1Server : public testing::Test {
  protected:
-  void Begin(ServerOptions options = {}) { server_ = std::make_unique<TestServer>(handler_, options); }
+  void Begin(ServerOptions options = {}) {
+    server_ = std::make_unique<TestServer>(handler_, options);
+  }
   RawClient Connect() { return RawClient(server_->port()); }
 
   FunctionHandler handler_;
@@ -73,7 +75,7 @@ TEST_F(Http1Server, TryHandleAnswersPipelinedRequestsInOneWrite) {
     expected += Ok("/" + std::to_string(i));
   }
   client.Send(sent);
-  EXPECT_EQ(test::WithoutDates(client.ReadSome()), expected);
+  EXPECT_EQ(http1_test::WithoutDates(client.ReadSome()), expected);
 }
 
 TEST_F(Http1Server, RequestsAreAnsweredInOrderThoughHandlersWait) {
@@ -87,8 +89,8 @@ TEST_F(Http1Server, RequestsAreAnsweredInOrderThoughHandlersWait) {
   Begin();
   RawClient client(server_->port());
   client.Send(Get("/slow") + Get("/fast") + Get("/slow") + Get("/end", "Connection: close\r\n"));
-  EXPECT_EQ(client.ReadToEnd(), Ok("/slow") + Ok("/fast") + Ok("/slow") +
-                                    Ok("/end", "Connection: close\r\n"));
+  EXPECT_EQ(client.ReadToEnd(),
+            Ok("/slow") + Ok("/fast") + Ok("/slow") + Ok("/end", "Connection: close\r\n"));
 }
 
 TEST_F(Http1Server, DateIsSentOnceAndTheHandlersOwnWins) {
@@ -167,8 +169,7 @@ TEST_F(Http1Server, StreamsChunksWithTrailersAndKeepsHop) {
   client.Send(Get("/"));
   EXPECT_EQ(client.Read(expected.size()), expected);
   client.Send("GET / HTTP/1.0\r\n\r\n");
-  EXPECT_EQ(client.ReadToEnd(),
-            "HTTP/1.0 200 OK\r\nTrailer: T\r\n\r\nonetwotwotwotwotwotwo");
+  EXPECT_EQ(client.ReadToEnd(), "HTTP/1.0 200 OK\r\nTrailer: T\r\n\r\nonetwotwotwotwotwotwo");
 }
 
 TEST_F(Http1Server, DeclaredLengthIsEnforced) {
@@ -203,7 +204,8 @@ TEST_F(Http1Server, ReadsBodiesOfBothFramingsAndTrailers) {
   Begin();
   RawClient client(server_->port());
   const std::string big(300'000, 'x');
-  client.Send(base::StrCat("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ", big.size(), "\r\n\r\n"));
+  client.Send(
+      base::StrCat("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ", big.size(), "\r\n\r\n"));
   client.Send(big);
   EXPECT_EQ(client.Read(Ok(big).size()), Ok(big));
   client.Send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -224,8 +226,9 @@ TEST_F(Http1Server, ContinueIsSentWhenTheBodyIsAskedFor) {
   };
   Begin();
   const auto head = [](std::string_view target) {
-    return base::StrCat("POST ", target,
-                        " HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    return base::StrCat(
+        "POST ", target,
+        " HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   };
   RawClient client(server_->port());
   client.Send(head("/"));
@@ -236,8 +239,9 @@ TEST_F(Http1Server, ContinueIsSentWhenTheBodyIsAskedFor) {
   client.Send(head("/") + "hi");
   EXPECT_EQ(client.Read(Ok("hi").size()), Ok("hi"));
   client.Send(head("/refuse"));
-  EXPECT_EQ(client.ReadToEnd(),
-            "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(
+      client.ReadToEnd(),
+      "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }
 
 TEST_F(Http1Server, InterimResponsesComeFirst) {
@@ -253,8 +257,8 @@ TEST_F(Http1Server, InterimResponsesComeFirst) {
   Begin();
   RawClient client(server_->port());
   client.Send(Get("/", "Connection: close\r\n"));
-  EXPECT_EQ(client.ReadToEnd(), "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" +
-                                    Ok("x", "Connection: close\r\n"));
+  EXPECT_EQ(client.ReadToEnd(),
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + Ok("x", "Connection: close\r\n"));
 }
 
 TEST_F(Http1Server, UnreadBodiesAreSkippedOrTheConnectionCloses) {
@@ -444,9 +448,10 @@ TEST_F(Http1Server, AnHttp2OnlyPortSaysSo) {
   RawClient client(server_->port());
   client.Send("P");
   client.Send(Get("/").substr(1));
-  EXPECT_EQ(client.ReadToEnd(),
-            "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            "Content-Length: 37\r\nConnection: close\r\n\r\nthis port speaks HTTP/2 (gRPC) only\r\n");
+  EXPECT_EQ(
+      client.ReadToEnd(),
+      "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: text/plain; charset=utf-8\r\n"
+      "Content-Length: 37\r\nConnection: close\r\n\r\nthis port speaks HTTP/2 (gRPC) only\r\n");
 }
 
 TEST_F(Http1Server, TheHttp2PrefaceMayComeInPieces) {

@@ -1,4 +1,5 @@
-// For tests: a server on a loop of its own, and a client that speaks raw bytes over a blocking socket.
+// For tests: a server on a loop of its own, and a client that speaks raw bytes over a blocking
+// socket.
 #pragma once
 
 #include <arpa/inet.h>
@@ -16,7 +17,7 @@
 #include "net/bind.hpp"
 #include "net/listener.hpp"
 
-namespace http::test {
+namespace http::http1_test {
 
 using std::chrono::milliseconds;
 
@@ -36,7 +37,9 @@ inline async::Task<void> DrainServer(Server& server, milliseconds grace) {
 
 class TestServer {
  public:
-  explicit TestServer(Handler& handler, const ServerOptions& options = {}) : loops_(1) {
+  explicit TestServer(Handler& handler, const ServerOptions& options = {},
+                      std::shared_ptr<const net::TlsContext> tls = nullptr)
+      : loops_(1), tls_(std::move(tls)) {
     auto socket = net::BindTcp("127.0.0.1", 0);
     EXPECT_TRUE(socket.has_value());
     port_ = net::LocalPort(*socket);
@@ -44,7 +47,7 @@ class TestServer {
       server_ = MakeServer(loops_.at(0), handler, options);
       listener_ = std::make_unique<net::Listener>(std::move(*socket));
       auto started = listener_->Start(loops_.at(0), [this](std::unique_ptr<net::Stream> stream) {
-        server_->Serve(std::move(stream), nullptr, nullptr);
+        server_->Serve(std::move(stream), tls_, nullptr);
       });
       EXPECT_TRUE(started.has_value());
     });
@@ -70,6 +73,7 @@ class TestServer {
 
  private:
   async::LoopGroup loops_;
+  std::shared_ptr<const net::TlsContext> tls_;
   uint16_t port_ = 0;
   std::unique_ptr<Server> server_;
   std::unique_ptr<net::Listener> listener_;
@@ -165,4 +169,4 @@ class RawClient {
   bool was_reset_ = false;
 };
 
-}  // namespace http::test
+}  // namespace http::http1_test

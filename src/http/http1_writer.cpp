@@ -19,19 +19,27 @@ char* Put(char* at, std::string_view text) {
 // Fields that belong to the engine. The first letter tells most others off.
 bool IsEngineField(std::string_view name, bool request) {
   switch (name.empty() ? '\0' : base::LowerChar(name[0])) {
-    case 'c': return NameEquals(name, "connection") || NameEquals(name, "content-length");
-    case 't': return NameEquals(name, "transfer-encoding");
-    case 'k': return NameEquals(name, "keep-alive");
-    case 'p': return NameEquals(name, "proxy-connection");
-    case 'h': return request && NameEquals(name, "host");
-    default: return false;
+    case 'c':
+      return NameEquals(name, "connection") || NameEquals(name, "content-length");
+    case 't':
+      return NameEquals(name, "transfer-encoding");
+    case 'k':
+      return NameEquals(name, "keep-alive");
+    case 'p':
+      return NameEquals(name, "proxy-connection");
+    case 'h':
+      return request && NameEquals(name, "host");
+    default:
+      return false;
   }
 }
 
 // Room for everything around the fields: first line, framing, date.
 constexpr std::size_t kFixed = 256;
 
-std::size_t Bound(const Headers& headers) { return headers.bytes() + headers.size() * 4 + kFixed; }
+std::size_t Bound(const Headers& headers) {
+  return headers.bytes() + headers.size() * 4 + kFixed;
+}
 
 // Runs `write(char*)`, which appends at most `bound` bytes and returns the new end.
 template <class F>
@@ -59,9 +67,12 @@ char* PutFraming(char* at, const SendOptions& options) {
       at = std::to_chars(at, at + 20, options.length).ptr;
       at = Put(at, "\r\n");
       break;
-    case SendFraming::kChunked: at = Put(at, "Transfer-Encoding: chunked\r\n"); break;
+    case SendFraming::kChunked:
+      at = Put(at, "Transfer-Encoding: chunked\r\n");
+      break;
     case SendFraming::kNone:
-    case SendFraming::kClose: break;
+    case SendFraming::kClose:
+      break;
   }
   if (options.close) at = Put(at, "Connection: close\r\n");
   if (options.keep_alive) at = Put(at, "Connection: keep-alive\r\n");

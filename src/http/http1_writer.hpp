@@ -26,8 +26,8 @@ struct SendOptions {
   bool keep_alive = false;  // Connection: keep-alive, for HTTP/1.0
 };
 
-/// Appends a final response's head. The head's own framing fields are left out; Date is added unless
-/// it is there.
+/// Appends a final response's head. The head's own framing fields are left out; Date is added
+/// unless it is there.
 void AppendResponseHead(std::string& out, const ResponseHead& head, const SendOptions& options);
 /// Appends an interim response.
 void AppendInterimHead(std::string& out, const ResponseHead& head);

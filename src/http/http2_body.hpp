@@ -1,6 +1,6 @@
-// The receiving side of one HTTP/2 stream's body. What has arrived is kept until it is asked for; what
-// was handed out is credited to the peer's window when the next piece is asked for. So a stream holds at
-// most one window, and a reader that stops stops its peer.
+// The receiving side of one HTTP/2 stream's body. What has arrived is kept until it is asked for;
+// what was handed out is credited to the peer's window when the next piece is asked for. So a
+// stream holds at most one window, and a reader that stops stops its peer.
 #pragma once
 
 #include <cstddef>

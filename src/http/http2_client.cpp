@@ -33,7 +33,8 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
   async::Task<Outcome> Send(const async::Context& context, RequestHead head, Body* body,
                             InterimObserver* interim) override {
     if (!usable()) {
-      co_return Outcome{base::Fail(base::Kind::kUnavailable, session_.Describe("is closing")), true};
+      co_return Outcome{base::Fail(base::Kind::kUnavailable, session_.Describe("is closing")),
+                        true};
     }
     if (session_.room() == 0) {
       co_return Outcome{
@@ -44,7 +45,8 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
     if (!session_.Submit(*stream, head)) {
       leaving_ = true;
       co_return Outcome{
-          base::Fail(base::Kind::kUnavailable, session_.Describe("has used up its streams")), false};
+          base::Fail(base::Kind::kUnavailable, session_.Describe("has used up its streams")),
+          false};
     }
     // From here on the connection may go; the stream stays.
     const async::Wake wake = co_await stream->answered().Wait(context);

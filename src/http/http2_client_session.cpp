@@ -97,7 +97,7 @@ void Http2ClientSession::OnField(const nghttp2_frame& frame, std::string_view na
     stream->in_.AddTrailer(name, value);
   } else if (name == ":status") {
     stream->head_.status = base::ParseInt<int>(value).value_or(0);
-  } else if (name.front() != ':') {
+  } else if (!name.starts_with(':')) {
     if (name == "content-length") {
       if (const auto length = base::ParseUint<uint64_t>(value)) stream->in_.set_length(*length);
     }

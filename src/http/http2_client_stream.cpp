@@ -15,11 +15,16 @@ constexpr std::size_t kGather = 16 * 1024;
 
 base::Kind KindOf(uint32_t error_code) {
   switch (error_code) {
-    case NGHTTP2_REFUSED_STREAM: return base::Kind::kUnavailable;
-    case NGHTTP2_CANCEL: return base::Kind::kCanceled;
-    case NGHTTP2_ENHANCE_YOUR_CALM: return base::Kind::kExhausted;
-    case NGHTTP2_INADEQUATE_SECURITY: return base::Kind::kPermissionDenied;
-    default: return base::Kind::kProtocol;
+    case NGHTTP2_REFUSED_STREAM:
+      return base::Kind::kUnavailable;
+    case NGHTTP2_CANCEL:
+      return base::Kind::kCanceled;
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+      return base::Kind::kExhausted;
+    case NGHTTP2_INADEQUATE_SECURITY:
+      return base::Kind::kPermissionDenied;
+    default:
+      return base::Kind::kProtocol;
   }
 }
 
@@ -156,10 +161,9 @@ void Http2ClientStream::NoteClosed(uint32_t error_code) {
   auto& session = static_cast<Http2ClientSession&>(*session_);
   refused_ = error_code == NGHTTP2_REFUSED_STREAM;
   Fail(base::Error(KindOf(error_code),
-                   session.Describe(base::StrCat(refused_ ? "has refused the request"
-                                                          : "has reset the stream (",
-                                                 refused_ ? "" : nghttp2_http2_strerror(error_code),
-                                                 refused_ ? "" : ")"))));
+                   session.Describe(base::StrCat(
+                       refused_ ? "has refused the request" : "has reset the stream (",
+                       refused_ ? "" : nghttp2_http2_strerror(error_code), refused_ ? "" : ")"))));
 }
 
 void Http2ClientStream::NoteLost(const base::Error& error) {

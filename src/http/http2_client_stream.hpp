@@ -1,6 +1,6 @@
-// One request over an HTTP/2 client connection: the waiting caller, the request body being pulled, and
-// the response body. The caller owns it, first in Send's frame and then as Response::body; destroying
-// it before the end resets the stream. It may outlive its session.
+// One request over an HTTP/2 client connection: the waiting caller, the request body being pulled,
+// and the response body. The caller owns it, first in Send's frame and then as Response::body;
+// destroying it before the end resets the stream. It may outlive its session.
 #pragma once
 
 #include <optional>
@@ -62,9 +62,7 @@ class Http2ClientStream final : public Body, public Http2Stream {
   void DropBody();
   void Fail(base::Error error);
   /// Nothing to send but the head.
-  bool EmptyRequest() const {
-    return !body_ && unsent() == 0 && !body_trailers_;
-  }
+  bool EmptyRequest() const { return !body_ && unsent() == 0 && !body_trailers_; }
   std::size_t unsent() const { return copied_.size() - copied_at_ + view_.size(); }
 
   Body* body_;

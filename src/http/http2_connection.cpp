@@ -39,10 +39,9 @@ Http2Connection::Http2Connection(std::unique_ptr<net::Stream> stream, const Time
       began_(loop().now()),
       last_read_(began_),
       last_write_(began_),
-      readable_(this,
-                [](async::Waiter* waiter) {
-                  static_cast<Readiness*>(waiter)->connection->ReadSome();
-                }),
+      readable_(
+          this,
+          [](async::Waiter* waiter) { static_cast<Readiness*>(waiter)->connection->ReadSome(); }),
       writable_(this,
                 [](async::Waiter* waiter) {
                   static_cast<Readiness*>(waiter)->connection->RequestTurn();
@@ -82,9 +81,9 @@ void Http2Connection::ReadSome() {
                           base::StrCat("the connection to ", stream_->peer().ToString(),
                                        " was closed by the peer")));
     } else if (result.status == net::Io::kError) {
-      EndSoon(base::Error(base::Kind::kUnavailable,
-                          base::StrCat("the connection to ", stream_->peer().ToString(),
-                                       " broke while reading")));
+      EndSoon(base::Error(
+          base::Kind::kUnavailable,
+          base::StrCat("the connection to ", stream_->peer().ToString(), " broke while reading")));
     }
     break;
   }
@@ -144,9 +143,9 @@ bool Http2Connection::WriteSome() {
     CheckBy(last_write_ + times_.write_stall_timeout);
     return false;
   }
-  EndSoon(base::Error(base::Kind::kUnavailable,
-                      base::StrCat("the connection to ", stream_->peer().ToString(),
-                                   " broke while writing")));
+  EndSoon(base::Error(
+      base::Kind::kUnavailable,
+      base::StrCat("the connection to ", stream_->peer().ToString(), " broke while writing")));
   return false;
 }
 
@@ -171,11 +170,12 @@ void Http2Connection::OnTurn() {
 }
 
 void Http2Connection::Linger() {
-  // Closing with unread input would make the kernel reset the connection and with it our last words.
+  // Closing with unread input would make the kernel reset the connection and with it our last
+  // words.
   state_ = State::kLingering;
-  session_->Lose(base::Error(base::Kind::kUnavailable,
-                             base::StrCat("the connection to ", stream_->peer().ToString(),
-                                          " was shut down")));
+  session_->Lose(base::Error(
+      base::Kind::kUnavailable,
+      base::StrCat("the connection to ", stream_->peer().ToString(), " was shut down")));
   session_->RunWork();
   stream_->ShutdownWrite();
   linger_until_ = loop().After(kLinger);

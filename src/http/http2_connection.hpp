@@ -1,6 +1,6 @@
-// Moves bytes between a net::Stream and an Http2Session, and keeps the connection's time: keepalive,
-// stalls, the last goodbye. Runs on callbacks, so an idle connection has no coroutine frame and no
-// buffer: reads go through a buffer of the thread, and writes leave from one.
+// Moves bytes between a net::Stream and an Http2Session, and keeps the connection's time:
+// keepalive, stalls, the last goodbye. Runs on callbacks, so an idle connection has no coroutine
+// frame and no buffer: reads go through a buffer of the thread, and writes leave from one.
 //
 // Life: open -> (GOAWAY sent, our side shut: lingering) -> ended. Single loop.
 #pragma once
@@ -48,7 +48,8 @@ class Http2Connection : public Http2Turn, public Http2Session::Owner {
   void WatchPeer() {
     if (times_.keepalive_interval.count() > 0) CheckBy(loop().After(times_.keepalive_interval));
   }
-  /// The derived class's own deadlines: does what is due at `now` and returns the next, or kForever.
+  /// The derived class's own deadlines: does what is due at `now` and returns the next, or
+  /// kForever.
   virtual async::TimePoint Check(async::TimePoint now) = 0;
   /// The last call: users have been told, the socket is closed. May destroy *this.
   virtual void OnEnded() = 0;

@@ -15,12 +15,18 @@ std::vector<nghttp2_nv>& Storage() {
 
 bool IsConnectionField(std::string_view name) {
   switch (name.size()) {
-    case 7: return NameEquals(name, "upgrade");
-    case 10: return NameEquals(name, "connection") || NameEquals(name, "keep-alive");
-    case 14: return NameEquals(name, "http2-settings");
-    case 16: return NameEquals(name, "proxy-connection");
-    case 17: return NameEquals(name, "transfer-encoding");
-    default: return false;
+    case 7:
+      return NameEquals(name, "upgrade");
+    case 10:
+      return NameEquals(name, "connection") || NameEquals(name, "keep-alive");
+    case 14:
+      return NameEquals(name, "http2-settings");
+    case 16:
+      return NameEquals(name, "proxy-connection");
+    case 17:
+      return NameEquals(name, "transfer-encoding");
+    default:
+      return false;
   }
 }
 
@@ -43,16 +49,18 @@ std::string_view HttpDate() {
     std::array<char, 32> middle;
     const std::size_t used =
         std::strftime(middle.data(), middle.size(), " %Y %H:%M:%S GMT", &parts);
-    const std::string date = base::StrCat(
-        kDays[parts.tm_wday], ", ", parts.tm_mday < 10 ? "0" : "", parts.tm_mday, " ",
-        kMonths[parts.tm_mon], std::string_view(middle.data(), used));
+    const std::string date =
+        base::StrCat(kDays[parts.tm_wday], ", ", parts.tm_mday < 10 ? "0" : "", parts.tm_mday, " ",
+                     kMonths[parts.tm_mon], std::string_view(middle.data(), used));
     size = date.copy(text.data(), text.size());
     cached = now;
   }
   return {text.data(), size};
 }
 
-Http2Fields::Http2Fields() : fields_(Storage()) { fields_.clear(); }
+Http2Fields::Http2Fields() : fields_(Storage()) {
+  fields_.clear();
+}
 
 void Http2Fields::Add(std::string_view name, std::string_view value) {
   // nghttp2 takes pointers to mutable bytes but only reads them.

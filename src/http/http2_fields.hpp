@@ -11,16 +11,16 @@
 
 namespace http {
 
-/// Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, HTTP2-Settings: fields that
-/// HTTP/2 forbids.
+/// Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, HTTP2-Settings: fields
+/// that HTTP/2 forbids.
 bool IsConnectionField(std::string_view name);
 /// "application/grpc" with any suffix or parameter.
 bool IsGrpcType(std::string_view content_type);
 /// The value of the Date field now; the view is good until the next call on this thread.
 std::string_view HttpDate();
 
-/// A list under construction. The text it refers to must stay until it is submitted. Uses storage of
-/// the thread: only one at a time.
+/// A list under construction. The text it refers to must stay until it is submitted. Uses storage
+/// of the thread: only one at a time.
 class Http2Fields {
  public:
   Http2Fields();

@@ -1,7 +1,9 @@
 #include "http/http2_memory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 namespace http {
@@ -19,7 +21,9 @@ void* ThreadBuffer() {
 
 Http2Memory::Http2Memory() : table_{this, Allocate, Free, AllocateZeroed, Reallocate} {}
 
-void* Http2Memory::Allocate(std::size_t size, void*) { return std::malloc(size); }
+void* Http2Memory::Allocate(std::size_t size, void*) {
+  return std::malloc(size);
+}
 
 void Http2Memory::Free(void* memory, void* self) {
   if (memory != static_cast<Http2Memory*>(self)->shared_) std::free(memory);
@@ -34,10 +38,13 @@ void* Http2Memory::Reallocate(void* memory, std::size_t size, void* self) {
   if (!memory && mine->creating_ && !mine->shared_ && size == kFrameBuffer) {
     return mine->shared_ = ThreadBuffer();
   }
-  // To grow it is to leave it; what it held is garbage by then.
   if (memory && memory == mine->shared_) {
+    // To grow it is to leave it.
+    void* own = std::malloc(size);
+    if (!own) return nullptr;
+    std::memcpy(own, memory, std::min(size, kFrameBuffer));
     mine->shared_ = nullptr;
-    return std::malloc(size);
+    return own;
   }
   return std::realloc(memory, size);
 }

@@ -1,9 +1,9 @@
-// nghttp2's allocator. Of an idle session's memory, over half would be the buffer in which it packs the
-// frame it is sending; all sessions of a thread pack into one instead.
+// nghttp2's allocator. Of an idle session's memory, over half would be the buffer in which it packs
+// the frame it is sending; all sessions of a thread pack into one instead.
 //
-// That is sound because a packed frame never has to outlive one call of Http2Session::TakeOutput, which
-// copies each frame and stops only between header blocks (see there). Further buffers, for header blocks
-// of several frames, are a session's own.
+// That is sound because a packed frame never has to outlive one call of Http2Session::TakeOutput,
+// which copies each frame and stops only between header blocks (see there). Further buffers, for
+// header blocks of several frames, are a session's own.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -16,7 +16,8 @@ class Http2Memory {
   Http2Memory(const Http2Memory&) = delete;
   Http2Memory& operator=(const Http2Memory&) = delete;
 
-  /// For nghttp2_session_..._new3; the first frame buffer asked for before Created is the shared one.
+  /// For nghttp2_session_..._new3; the first frame buffer asked for before Created is the shared
+  /// one.
   nghttp2_mem* table() { return &table_; }
   void Created() { creating_ = false; }
 

@@ -1,5 +1,6 @@
-// Finds frame headers in what a peer sends, ahead of nghttp2, which passes over some frames in silence:
-// those it ignores cost it little, but a flood of them must be seen, and RFC 9113 wants errors for some.
+// Finds frame headers in what a peer sends, ahead of nghttp2, which passes over some frames in
+// silence: those it ignores cost it little, but a flood of them must be seen, and RFC 9113 wants
+// errors for some.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +53,9 @@ class Http2Scanner {
   }
   const Head& head() const { return head_; }
   /// After kHead: have the payload's first `count` bytes (at most 8, no more than it has) shown.
-  void Want(uint8_t count) { want_ = static_cast<uint8_t>(std::min<uint32_t>(count, head_.length)); }
+  void Want(uint8_t count) {
+    want_ = static_cast<uint8_t>(std::min<uint32_t>(count, head_.length));
+  }
   /// The 31-bit number at the start of the payload.
   uint32_t number() const { return Number(0); }
 
@@ -66,7 +69,8 @@ class Http2Scanner {
   }
   uint32_t Number(std::size_t at) const {
     return (uint32_t{bytes_[at]} << 24 | uint32_t{bytes_[at + 1]} << 16 |
-            uint32_t{bytes_[at + 2]} << 8 | bytes_[at + 3]) & 0x7fffffff;
+            uint32_t{bytes_[at + 2]} << 8 | bytes_[at + 3]) &
+           0x7fffffff;
   }
 
   Head head_;

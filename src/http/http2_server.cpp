@@ -96,12 +96,9 @@ class Http2ServerConnection final : public Http2Connection {
   const ConnectionInfo info_;
   async::Gate gate_;
   Http2ServerSession session_;
-  Hook drain_{this, [](async::CancelHook* hook) {
-                static_cast<Hook*>(hook)->connection->BeginDrain();
-              }};
-  Hook abort_{this, [](async::CancelHook* hook) {
-                static_cast<Hook*>(hook)->connection->Abort();
-              }};
+  Hook drain_{this,
+              [](async::CancelHook* hook) { static_cast<Hook*>(hook)->connection->BeginDrain(); }};
+  Hook abort_{this, [](async::CancelHook* hook) { static_cast<Hook*>(hook)->connection->Abort(); }};
   async::Event ended_;
   async::TimePoint drain_since_ = async::kForever;
 };

@@ -1,5 +1,5 @@
-// Feeds bytes to a server session whose handler reads the body and echoes it. The first byte chooses how
-// the rest is cut into reads; what the session wants to send is taken and thrown away.
+// Feeds bytes to a server session whose handler reads the body and echoes it. The first byte
+// chooses how the rest is cut into reads; what the session wants to send is taken and thrown away.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -64,7 +64,7 @@ void Http2ServerSession::OnField(const nghttp2_frame& frame, std::string_view na
 void Http2ServerSession::OnRequestField(Http2ServerStream& stream, std::string_view name,
                                         std::string_view value) {
   RequestHead& head = stream.request_;
-  if (name.front() == ':') {
+  if (name.starts_with(':')) {
     if (name == ":method") {
       head.method = value;
     } else if (name == ":path") {
@@ -169,9 +169,8 @@ void Http2ServerSession::OnPong(uint64_t number) {
 }
 
 void Http2ServerSession::CheckStalls(async::TimePoint now) {
-  ForEachStream([&](Http2Stream& stream) {
-    static_cast<Http2ServerStream&>(stream).CheckStalls(now);
-  });
+  ForEachStream(
+      [&](Http2Stream& stream) { static_cast<Http2ServerStream&>(stream).CheckStalls(now); });
 }
 
 }  // namespace http

@@ -21,7 +21,8 @@ class Http2ServerSession final : public Http2Session {
   /// First half of a graceful end: tells the peer to open no more streams, and pings, so that the
   /// second half can refuse those that were under way. Idempotent.
   void BeginDrain();
-  /// Second half: names the last stream that will be served. Happens by itself when the ping returns.
+  /// Second half: names the last stream that will be served. Happens by itself when the ping
+  /// returns.
   void FinishDrain();
   bool draining() const { return draining_; }
   /// The last GOAWAY is out or queued; when streams() is 0 the connection may close.

@@ -21,7 +21,9 @@ Http2ServerSession& Http2ServerStream::session() const {
   return *static_cast<Http2ServerSession*>(session_);
 }
 
-const ConnectionInfo& Http2ServerStream::connection() const { return session().info(); }
+const ConnectionInfo& Http2ServerStream::connection() const {
+  return session().info();
+}
 
 // --- the exchange -------------------------------------------------------------------------------
 
@@ -34,7 +36,8 @@ Body::Poll Http2ServerStream::Reader::TryRead(std::string_view& chunk) {
 }
 
 void Http2ServerStream::Inform(const ResponseHead& head) {
-  if (!CanSend() || started_ || head.status < 100 || head.status > 199 || head.status == 101) return;
+  if (!CanSend() || started_ || head.status < 100 || head.status > 199 || head.status == 101)
+    return;
   SubmitHead(head, false, std::nullopt);
 }
 
@@ -77,8 +80,7 @@ void Http2ServerStream::Respond(const ResponseHead& head, std::string_view body)
   bodyless_ = silent || request_.method == "HEAD";
   if (!bodyless_) out_.assign(body);
   last_out_ = session_->loop().now();
-  SubmitHead(head, bodyless_ || body.empty(),
-             silent ? std::nullopt : std::optional(body.size()));
+  SubmitHead(head, bodyless_ || body.empty(), silent ? std::nullopt : std::optional(body.size()));
 }
 
 void Http2ServerStream::Start(const ResponseHead& head) {
@@ -247,8 +249,8 @@ void Http2ServerStream::CheckStalls(async::TimePoint now) {
     return limit.count() > 0 && since + limit <= now;
   };
   // gRPC streams may rest for hours; their keepalive is the connection's.
-  const bool starved = !grpc_ && !remote_ended() && in_.awaited() &&
-                       stalled(last_in_, options.body_stall_timeout);
+  const bool starved =
+      !grpc_ && !remote_ended() && in_.awaited() && stalled(last_in_, options.body_stall_timeout);
   const bool stuck = has_output() && stalled(last_out_, options.write_stall_timeout);
   if (Overdue() && stalled(last_out_, kMaxOverdue)) return RefuseRest();
   if (starved || stuck) session_->Reset(id_, NGHTTP2_CANCEL);

@@ -1,5 +1,6 @@
-// One request over HTTP/2: the Exchange that the handler sees and the Http2Stream that the session sees.
-// Owned by the session; lives until nghttp2 has forgotten the stream and the handler has returned.
+// One request over HTTP/2: the Exchange that the handler sees and the Http2Stream that the session
+// sees. Owned by the session; lives until nghttp2 has forgotten the stream and the handler has
+// returned.
 #pragma once
 
 #include <optional>
@@ -85,7 +86,7 @@ class Http2ServerStream final : public Exchange, public Http2Stream {
   bool handled_ = false;   // it has returned, or was never to be called
   bool bodyless_ = false;  // HEAD, 204, 304: no DATA frames
   bool end_sent_ = false;
-  bool cut_ = false;       // reset, by either side, or lost
+  bool cut_ = false;  // reset, by either side, or lost
   bool grpc_ = false;
   bool expects_continue_ = false;
   bool too_large_ = false;

@@ -1,6 +1,6 @@
-// The HTTP/2 byte engine of one connection, without a socket: bytes in (Feed), bytes out (TakeOutput),
-// users' code in between (RunWork). Owns the nghttp2 session and all that guards it: rate limits, window
-// credit, the lists of streams.
+// The HTTP/2 byte engine of one connection, without a socket: bytes in (Feed), bytes out
+// (TakeOutput), users' code in between (RunWork). Owns the nghttp2 session and all that guards it:
+// rate limits, window credit, the lists of streams.
 //
 // nghttp2 must not be entered again from its own callbacks. So callbacks only note what happened on
 // the stream and queue it; handlers, readers and waiting callers run in RunWork. Single loop.
@@ -51,7 +51,8 @@ class Http2Session {
 
   /// Takes bytes received. Faults of the peer end up as GOAWAY or RST_STREAM in the output.
   void Feed(std::string_view bytes);
-  /// Appends output to `out` until it holds `limit` bytes or a little more. True if there may be more.
+  /// Appends output to `out` until it holds `limit` bytes or a little more. True if there may be
+  /// more.
   bool TakeOutput(std::string& out, std::size_t limit);
   /// Runs what Feed and TakeOutput have made ready. May resume coroutines.
   void RunWork();
@@ -114,7 +115,8 @@ class Http2Session {
 
   // Called by nghttp2: must note and return.
   virtual void OnBeginHeaders(const nghttp2_frame& frame) = 0;
-  virtual void OnField(const nghttp2_frame& frame, std::string_view name, std::string_view value) = 0;
+  virtual void OnField(const nghttp2_frame& frame, std::string_view name,
+                       std::string_view value) = 0;
   virtual void OnHeaders(const nghttp2_frame& frame) = 0;
   virtual void OnGoAway(const nghttp2_goaway&) {}
   virtual void OnGoAwaySent() {}

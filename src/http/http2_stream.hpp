@@ -1,5 +1,5 @@
-// What a stream of either side is to its session: a place in two lists, a received body, and a source
-// of DATA frames.
+// What a stream of either side is to its session: a place in two lists, a received body, and a
+// source of DATA frames.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,11 @@ class Http2Stream {
  public:
   /// What there is to do for a stream once nghttp2 has returned.
   enum Work : uint8_t {
-    kHead = 1,     // the head of the message is complete
-    kBody = 2,     // data or the end arrived
-    kRoom = 4,     // output was taken
-    kClosed = 8,   // nghttp2 has forgotten the stream
-    kCheck = 16,   // see whether it can go
+    kHead = 1,    // the head of the message is complete
+    kBody = 2,    // data or the end arrived
+    kRoom = 4,    // output was taken
+    kClosed = 8,  // nghttp2 has forgotten the stream
+    kCheck = 16,  // see whether it can go
   };
 
   Http2Stream(const Http2Stream&) = delete;
@@ -48,8 +48,8 @@ class Http2Stream {
   virtual Piece NextPiece(std::size_t max) = 0;
   /// Appends the `size` bytes that NextPiece has promised.
   virtual void CopyPiece(std::size_t size, std::string& out) = 0;
-  /// Does `work` (bits of Work) with nghttp2 out of the way; may run users' code. True if the object
-  /// is done with and the session should delete it.
+  /// Does `work` (bits of Work) with nghttp2 out of the way; may run users' code. True if the
+  /// object is done with and the session should delete it.
   virtual bool Perform(uint8_t work) = 0;
   /// The error nghttp2 closed the stream with; kClosed follows.
   virtual void NoteClosed(uint32_t error_code) = 0;

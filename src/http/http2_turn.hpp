@@ -1,5 +1,5 @@
-// Work that a connection does once, at the end of a loop's turn: above all the write of everything that
-// its streams have produced in the turn, in one system call. Loop's thread only.
+// Work that a connection does once, at the end of a loop's turn: above all the write of everything
+// that its streams have produced in the turn, in one system call. Loop's thread only.
 #pragma once
 
 #include "async/loop.hpp"

@@ -17,8 +17,8 @@ struct RequestHead {
   std::string scheme = "http";
   /// Host of HTTP/1.1, :authority of HTTP/2.
   std::string authority;
-  /// Without pseudo-fields, Host, and the framing fields the engine owns (Content-Length stays as
-  /// information on requests received; on requests sent the engine frames by the body it is given).
+  /// Without pseudo-fields, Host, Expect and Transfer-Encoding. Content-Length and Connection stay as
+  /// information on messages received; on messages sent the engine leaves them out and writes its own.
   Headers headers;
   Protocol protocol = Protocol::kHttp1;
 

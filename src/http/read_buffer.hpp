@@ -1,5 +1,6 @@
-// The receive buffer of an HTTP/1.1 connection. It takes a block from a pool of its thread when there is
-// something to read and gives it back when it is empty, so that an idle connection holds none.
+// The receive buffer of an HTTP/1.1 connection. It takes a block from a pool of its thread when
+// there is something to read and gives it back when it is empty, so that an idle connection holds
+// none.
 #pragma once
 
 #include <cstddef>

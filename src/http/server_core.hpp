@@ -17,7 +17,7 @@ struct ServerCore {
   async::Loop& loop;
   Handler& handler;
   const ServerOptions options;
-  async::Gate connections;   // one task a connection
+  async::Gate connections;    // one task a connection
   std::size_t in_flight = 0;  // requests being handled, both protocols
   /// Set when draining begins: connections finish what they have and take nothing new.
   async::Event draining;

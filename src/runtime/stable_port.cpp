@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/strings.hpp"
-#include "net/digest.hpp"
+#include "net/crypto.hpp"
 
 namespace runtime {
 

@@ -28,8 +28,14 @@ def test_help_names_every_flag_by_subject() -> None:
     assert code == 0 and err == ""
     missing = [flag for flag in FLAGS.split() if f"--{flag}" not in out]
     assert not missing
-    # Grouped: more than one heading, that is an unindented line ending in a colon.
-    assert sum(line.endswith(":") and line[0].isalpha() for line in out.splitlines() if line) >= 4
+    # Grouped: headings stand at the margin, with flags indented below them.
+    lines = out.splitlines()
+    headings = [
+        line
+        for line, below in zip(lines, lines[1:], strict=False)
+        if line[:1].isalpha() and below.startswith("  --")
+    ]
+    assert len(headings) >= 4
 
 
 @pytest.mark.parametrize("flag", ["--version", "--build-info"])

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(H2SPEC is None and not in_ci(), reason="h2spec i
     "port, path",
     [
         ("http", "/v1.0/metadata"),
-        ("http", "/v1.0/invoke/app/method/mirror"),
+        ("http", "/v1.0/invoke/app/method/status/200"),
         ("grpc", "/dapr.proto.runtime.v1.Dapr/GetMetadata"),
         ("internal", "/dapr.proto.internals.v1.ServiceInvocation/CallLocal"),
     ],

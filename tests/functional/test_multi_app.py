@@ -31,6 +31,7 @@ def two(tmp_path_factory):  # noqa: ANN001, ANN201
             stack,
             {"red": {"app": red, "tokens": refs}, "blue": {"app": blue}},
             resources={"m.yaml": MEMORY, "s.yaml": secret_store(str(secrets))},
+            env={"NAMESPACE": "shop"},
         )
         shared.red, shared.blue = red, blue  # type: ignore[attr-defined]
         yield shared
@@ -65,7 +66,7 @@ def test_by_host_name(two: Shared, host: str) -> None:
     assert two.daprd.get(WHO, {"Host": host}).json()["id"] == "blue"
 
 
-@pytest.mark.parametrize("host", ["green-dapr", "blue", "xblue-dapr", "127.0.0.1", "dapr"])
+@pytest.mark.parametrize("host", ["green-dapr", "blue", "xblue-dapr", "127.0.0.1", "dapr", "blue-dapr.elsewhere.svc"])
 def test_no_match_is_421(two: Shared, host: str) -> None:
     answer = two.daprd.get(WHO, {"Host": host})
     assert answer.status == 421 and answer.json()["message"]

@@ -55,6 +55,8 @@ def serve(name: str, port: int) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one piece
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:  # noqa: N802 - the runtime asks for /dapr/config; there is none
             self.answer(404, b"")

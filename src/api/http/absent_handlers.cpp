@@ -238,7 +238,7 @@ async::Task<void> AnswerAbsent(HttpCall& call) {
   }
   std::string body;
   if (row->body != Json::kNotRead) {
-    auto read = co_await call.ReadBody();
+    auto read = co_await call.ReadJson();
     if (!read) co_return call.Fail(Malformed(read.error().message));
     body = *std::move(read);
     if (auto bad = Check(row->body, body)) co_return call.Fail(*bad);

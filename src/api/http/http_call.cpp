@@ -7,6 +7,7 @@
 
 #include "api/error_table.hpp"
 #include "api/http/query.hpp"
+#include "base/go_json.hpp"
 #include "base/strings.hpp"
 #include "telemetry/dapr_metrics.hpp"
 #include "telemetry/log.hpp"
@@ -67,6 +68,23 @@ http::Headers HttpCall::TakeHeaders() {
 
 async::Task<base::Result<std::string>> HttpCall::ReadBody() {
   return http::ReadAll(exchange_.body(), context_, body_limit());
+}
+
+async::Task<base::Result<std::string>> HttpCall::ReadJson() {
+  std::string text;
+  while (true) {
+    auto chunk = co_await http::NextChunk(exchange_.body(), context_);
+    if (!chunk) co_return std::unexpected(std::move(chunk).error());
+    if (!*chunk) co_return text;
+    const std::size_t room = body_limit() - text.size();
+    text += (*chunk)->substr(0, room);
+    if ((*chunk)->size() <= room) continue;
+    if (auto valid = base::CheckJson(text);
+        !valid && valid.error().message != "unexpected end of JSON input") {
+      co_return std::unexpected(std::move(valid).error());
+    }
+    co_return base::Fail(base::Kind::kTooLarge, "stream too large");
+  }
 }
 
 void HttpCall::Decorate(http::ResponseHead& head) {

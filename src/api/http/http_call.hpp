@@ -44,6 +44,9 @@ class HttpCall {
 
   /// The whole request body. kTooLarge ("stream too large") past the app's limit.
   async::Task<base::Result<std::string>> ReadBody();
+  /// The same for a body of JSON: of one that is too large a syntax error within the limit is told
+  /// instead, because Dapr decodes as it reads.
+  async::Task<base::Result<std::string>> ReadJson();
   std::size_t body_limit() const;
 
   // Answers; exactly one of them.

@@ -20,7 +20,6 @@ std::string Describe(const Router& router, std::string_view method, std::string_
 TEST(Routes, CountIsThatOfTheFacts) {
   int count = 0;
   for (const Route& route : Routes()) count += std::popcount(route.versions);
-  // Three operations on one path are counted as one route in two places of the table of facts.
   EXPECT_EQ(count, 71);
 }
 

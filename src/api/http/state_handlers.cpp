@@ -127,7 +127,7 @@ bool TrySaveState(HttpCall& call) {
 
 async::Task<void> SaveState(HttpCall& call) {
   if (auto store = Block(call).Find(call.Param(0)); !store) co_return call.Fail(store.error());
-  const auto body = co_await call.ReadBody();
+  const auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), {}));
   auto items = blocks::state::ParseSaveRequest(*body, call.Param(0), call.UrlMetadata());
   if (!items) co_return call.Fail(items.error());
@@ -137,7 +137,7 @@ async::Task<void> SaveState(HttpCall& call) {
 
 async::Task<void> BulkGetState(HttpCall& call) {
   if (auto store = Block(call).Find(call.Param(0)); !store) co_return call.Fail(store.error());
-  const auto body = co_await call.ReadBody();
+  const auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
   auto request = blocks::state::ParseBulkGet(*body, call.UrlMetadata());
   if (!request) co_return call.Fail(request.error());
@@ -153,7 +153,7 @@ async::Task<void> StateTransaction(HttpCall& call) {
   if (!((*store)->store->Features() & contracts::kStateTransactional)) {
     co_return call.Fail(blocks::state::TransactionsNotSupported((*store)->name));
   }
-  const auto body = co_await call.ReadBody();
+  const auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
   auto request = blocks::state::ParseTransaction(*body, call.UrlMetadata());
   if (!request) co_return call.Fail(request.error());
@@ -223,7 +223,7 @@ async::Task<void> QueryState(HttpCall& call) {
   if (auto store = Block(call).Find(call.Param(0)); !store) {
     co_return call.Fail(WithoutMetadata(store.error()));
   }
-  auto body = co_await call.ReadBody();
+  auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
   const auto response = co_await Block(call).Query(
       call.context(), call.Param(0),

@@ -454,6 +454,82 @@ TEST(Peer, DroppingTheResponseReachesTheApp) {
   EXPECT_EQ(two.callee.target.open, 0);
 }
 
+TEST(Peer, TheHeadDoesNotWaitForTheBody) {
+  for (const auto protocol : {contracts::AppProtocol::kHttp, contracts::AppProtocol::kH2c}) {
+    TwoNodes two(protocol);
+    async::Event* go = nullptr;
+    two.callee.Serve([&](http::Exchange& exchange) -> async::Task<void> {
+      const async::Context context(async::Loop::Current()->After(std::chrono::seconds(10)),
+                                   &exchange.cancel());
+      exchange.Start({});
+      for (int i = 0; i < 3; ++i) {
+        co_await go->Wait(context);
+        go->Reset();
+        exchange.Write("event;");
+      }
+      exchange.Finish();
+    });
+    two.loops.RunTaskOn(0, [&]() -> async::Task<void> {
+      async::Event event;
+      go = &event;
+      contracts::Call call(async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
+      auto response = co_await two.caller.block->Invoke(call, Request("callee", "GET", "m"));
+      EXPECT_TRUE(response);
+      if (!response) co_return;
+      for (int i = 0; i < 3; ++i) {
+        event.Set();
+        auto chunk = co_await http::NextChunk(*response->body, call);
+        EXPECT_TRUE(chunk && *chunk);
+        if (chunk && *chunk) EXPECT_EQ(**chunk, "event;");
+      }
+      auto end = co_await http::NextChunk(*response->body, call);
+      EXPECT_TRUE(end && !*end);
+    });
+  }
+}
+
+TEST(Peer, AReaderThatStopsStopsTheSource) {
+  TwoNodes two;
+  two.callee.Serve(EchoStream);
+  uint64_t first = 0;
+  uint64_t later = 0;
+  two.loops.RunTaskOn(0, [&]() -> async::Task<void> {
+    contracts::Call call(async::Context(async::Loop::Current()->After(std::chrono::seconds(20))));
+    {
+      Generator source(uint64_t{1} << 40);
+      auto response =
+          co_await two.caller.block->Invoke(call, Request("callee", "POST", "m", &source));
+      EXPECT_TRUE(response);
+      if (!response) co_return;
+      // Nothing is read: everything between here and the app fills up and then stands still.
+      do {
+        first = source.made;
+        co_await async::Sleep(call, async::Loop::Current()->After(milliseconds(100)));
+        later = source.made;
+      } while (later != first && later < (64U << 20));
+    }
+    // The response is gone, and with it the call of the app.
+    while (two.callee.target.open != 0 && async::Loop::Current()->now() < call.deadline) {
+      co_await async::Yield();
+      co_await async::Sleep(call, async::Loop::Current()->After(milliseconds(1)));
+    }
+  });
+  EXPECT_EQ(first, later);
+  EXPECT_LT(later, 24U << 20);
+  EXPECT_EQ(two.callee.target.open, 0);
+}
+
+TEST(Peer, TheCallersPatienceEndsRetries) {
+  World world;
+  Node caller(world, "caller", contracts::AppProtocol::kHttp,
+              [](InvokeOptions& options, CalleeOptions&) {
+                options.retry_wait = std::chrono::seconds(10);
+              });
+  world.resolver->table["fake.ns"] = {{"127.0.0.1", 1}};
+  const Answer answer = Invoke(caller, Request("fake", "GET", "m"), milliseconds(30));
+  EXPECT_EQ(answer.error, "failed to invoke, id: fake, err: context deadline exceeded");
+}
+
 TEST(Peer, DeadlineCrossesTheHop) {
   TwoNodes two;
   two.callee.Serve([](http::Exchange& exchange) -> async::Task<void> {

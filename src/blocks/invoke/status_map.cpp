@@ -1,6 +1,10 @@
 #include "blocks/invoke/status_map.hpp"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
+
+#include <memory>
 
 #include "base/strings.hpp"
 #include "blocks/invoke/wire.hpp"
@@ -16,6 +20,19 @@ constexpr std::size_t kMaxErrorText = 63;
 void AppendPair(std::string& out, std::string_view key, std::string_view value) {
   wire::AppendBytes(out, 1, key);
   wire::AppendBytes(out, 2, value);
+}
+
+// True if the detail's type is linked in and its value is one: only then can it be printed.
+bool IsPrintable(const google::protobuf::Any& detail) {
+  const std::string_view url = detail.type_url();
+  const std::size_t slash = url.rfind('/');
+  if (slash == std::string_view::npos) return false;
+  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+      std::string(url.substr(slash + 1)));
+  if (!type) return false;
+  const std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+  return message->ParseFromString(detail.value());
 }
 
 }  // namespace
@@ -71,11 +88,14 @@ std::string StatusJson(int code, std::string_view message, std::string_view deta
   status.set_message(std::string(message));
   // Linked in for the type look-up of the JSON writer.
   [[maybe_unused]] static const auto& kKnown = google::rpc::ErrorInfo::default_instance();
+  google::rpc::Status printable;
+  printable.set_code(code);
+  printable.set_message(status.message());
+  for (const auto& detail : status.details()) {
+    if (IsPrintable(detail)) *printable.add_details() = detail;
+  }
   std::string json;
-  if (google::protobuf::util::MessageToJsonString(status, &json).ok()) return json;
-  status.clear_details();
-  json.clear();
-  if (google::protobuf::util::MessageToJsonString(status, &json).ok()) return json;
+  if (google::protobuf::util::MessageToJsonString(printable, &json).ok()) return json;
   return base::StrCat("{\"code\":", code, "}");
 }
 

@@ -46,7 +46,9 @@ TEST(StatusMap, JsonOfStatus) {
   auto* unknown = status.add_details();
   unknown->set_type_url("type.googleapis.com/nobody.Knows");
   unknown->set_value("x");
-  EXPECT_EQ(StatusJson(5, "gone", status.SerializeAsString()), R"({"code":5,"message":"gone"})");
+  EXPECT_EQ(StatusJson(5, "gone", status.SerializeAsString()),
+            R"({"code":5,"message":"gone","details":[{"@type":)"
+            R"("type.googleapis.com/google.rpc.ErrorInfo","reason":"R","domain":"d"}]})");
   EXPECT_EQ(StatusJson(5, "gone", "\xff\xff"), R"({"code":5,"message":"gone"})");
 }
 

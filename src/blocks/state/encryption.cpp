@@ -1,49 +1,14 @@
 #include "blocks/state/encryption.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
-#include <memory>
-
 #include "base/base64.hpp"
 #include "base/hex.hpp"
-#include "base/random.hpp"
 #include "base/strings.hpp"
 #include "blocks/state/keys.hpp"
+#include "net/crypto.hpp"
 
 namespace blocks::state {
 
 using base::Kind;
-
-namespace {
-
-constexpr std::size_t kNonce = 12;
-constexpr std::size_t kTag = 16;
-
-struct FreeCipher {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
-
-const EVP_CIPHER* CipherOf(const EncryptionKey& key) {
-  switch (key.bytes.size()) {
-    case 16:
-      return EVP_aes_128_gcm();
-    case 24:
-      return EVP_aes_192_gcm();
-    default:
-      return EVP_aes_256_gcm();
-  }
-}
-
-const unsigned char* Bytes(const char* text) {
-  return reinterpret_cast<const unsigned char*>(text);
-}
-unsigned char* Bytes(char* text) {
-  return reinterpret_cast<unsigned char*>(text);
-}
-
-}  // namespace
 
 base::Result<EncryptionKey> Encryption::ParseKey(std::string_view field,
                                                  std::string_view secret_name,
@@ -61,8 +26,8 @@ Encryption::Encryption(EncryptionKey primary, std::optional<EncryptionKey> secon
     : primary_(std::move(primary)), secondary_(std::move(secondary)) {}
 
 Encryption::~Encryption() {
-  OPENSSL_cleanse(primary_.bytes.data(), primary_.bytes.size());
-  if (secondary_) OPENSSL_cleanse(secondary_->bytes.data(), secondary_->bytes.size());
+  net::Cleanse(primary_.bytes);
+  if (secondary_) net::Cleanse(secondary_->bytes);
 }
 
 const EncryptionKey* Encryption::Find(std::string_view name) const {
@@ -72,21 +37,9 @@ const EncryptionKey* Encryption::Find(std::string_view name) const {
 }
 
 base::Result<std::string> Encryption::Encrypt(std::string_view plain) const {
-  std::string sealed(kNonce + plain.size() + kTag, '\0');
-  base::FillRandom({Bytes(sealed.data()), kNonce});
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  int written = 0, last = 0;
-  unsigned char* out = Bytes(sealed.data()) + kNonce;
-  const bool fine =
-      context && plain.size() <= INT32_MAX &&
-      EVP_EncryptInit_ex(context.get(), CipherOf(primary_), nullptr, Bytes(primary_.bytes.data()),
-                         Bytes(sealed.data())) == 1 &&
-      EVP_EncryptUpdate(context.get(), out, &written, Bytes(plain.data()),
-                        static_cast<int>(plain.size())) == 1 &&
-      EVP_EncryptFinal_ex(context.get(), out + written, &last) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTag, out + plain.size()) == 1;
-  if (!fine) return base::Fail(Kind::kInternal, "the value cannot be encrypted");
-  return base::StrCat(base::Base64Encode(sealed), kKeySeparator, primary_.name);
+  const std::optional<std::string> sealed = net::AesGcmSeal(primary_.bytes, plain);
+  if (!sealed) return base::Fail(Kind::kInternal, "the value cannot be encrypted");
+  return base::StrCat(base::Base64Encode(*sealed), kKeySeparator, primary_.name);
 }
 
 base::Result<std::string> Encryption::Decrypt(std::string_view stored) const {
@@ -105,28 +58,16 @@ base::Result<std::string> Encryption::Decrypt(std::string_view stored) const {
                      " is not known; give it as secondaryEncryptionKey"));
   }
   const std::optional<std::string> sealed = base::Base64Decode(stored.substr(0, at));
-  if (!sealed || sealed->size() < kNonce + kTag) {
+  if (!sealed || sealed->size() < net::kAesGcmNonce + net::kAesGcmTag) {
     return base::Fail(Kind::kInternal,
                       "could not decrypt data for state store: the value is damaged");
   }
-  const std::size_t size = sealed->size() - kNonce - kTag;
-  std::string plain(size, '\0');
-  std::string tag = sealed->substr(sealed->size() - kTag);
-  const CipherContext context(EVP_CIPHER_CTX_new());
-  int written = 0, last = 0;
-  const bool fine =
-      context && size <= INT32_MAX &&
-      EVP_DecryptInit_ex(context.get(), CipherOf(*key), nullptr, Bytes(key->bytes.data()),
-                         Bytes(sealed->data())) == 1 &&
-      EVP_DecryptUpdate(context.get(), Bytes(plain.data()), &written,
-                        Bytes(sealed->data()) + kNonce, static_cast<int>(size)) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTag, tag.data()) == 1 &&
-      EVP_DecryptFinal_ex(context.get(), Bytes(plain.data()) + written, &last) == 1;
-  if (!fine) {
+  std::optional<std::string> plain = net::AesGcmOpen(key->bytes, *sealed);
+  if (!plain) {
     return base::Fail(Kind::kInternal,
                       "could not decrypt data for state store: the value or its key was changed");
   }
-  return plain;
+  return *std::move(plain);
 }
 
 }  // namespace blocks::state
