@@ -1,7 +1,14 @@
 # dapr_proto_library(<target> <file.proto>… ): C++ messages of files below proto/, one object per
 # file so that the linker drops what nothing uses. Service stubs are not generated: grpc/ is ours.
-function(dapr_proto_library target)
-  set(out ${CMAKE_BINARY_DIR}/proto_gen)
+#
+# The messages are for the lite runtime: no reflection and no descriptors, which would be parsed and
+# registered whenever the program starts. What needs descriptors has grpc/descriptors.hpp. Only
+# tests/proto compares compiled descriptors; it links <target>_full, which is the same files for the
+# full runtime in a folder of their own. One program must never link both kinds.
+set(DAPR_PROTO_ROOTS -I ${CMAKE_SOURCE_DIR}/proto -I ${protobuf_INCLUDE})
+
+# dapr_protoc(<out variable> <generator options> <folder> <root> <file.proto>…): the rules.
+function(dapr_protoc variable options out root)
   file(MAKE_DIRECTORY ${out})
   set(sources)
   foreach(proto IN LISTS ARGN)
@@ -17,19 +24,74 @@ function(dapr_proto_library target)
     # The generated code of a file depends on the files it imports, hence the depfile.
     add_custom_command(
       OUTPUT ${out}/${stem}.cc ${out}/${stem}.h
-      COMMAND ${PROTOC} -I ${CMAKE_SOURCE_DIR}/proto --cpp_out=${out}
-              --dependency_out=${out}/${depfile} ${CMAKE_SOURCE_DIR}/proto/${proto}
+      COMMAND ${PROTOC} ${DAPR_PROTO_ROOTS} --cpp_out=${options}${out}
+              --dependency_out=${out}/${depfile} ${root}/${proto}
       ${escape}
-      DEPENDS ${CMAKE_SOURCE_DIR}/proto/${proto}
+      DEPENDS ${root}/${proto}
       DEPFILE ${out}/${depfile}
       COMMENT "protoc ${proto}"
       VERBATIM)
     list(APPEND sources ${out}/${stem}.cc)
   endforeach()
-  add_library(${target} STATIC ${sources})
+  set(${variable} ${sources} PARENT_SCOPE)
+endfunction()
+
+function(dapr_proto_target target runtime out)
   target_include_directories(${target} SYSTEM PUBLIC ${out})
-  target_link_libraries(${target} PUBLIC ext_protobuf)
+  target_link_libraries(${target} PUBLIC ${runtime})
   target_compile_options(${target} PRIVATE -w
     # A field that the contract calls deprecated must still be read from peers that send it.
     INTERFACE -Wno-deprecated-declarations)
+endfunction()
+
+function(dapr_proto_library target)
+  set(out ${CMAKE_BINARY_DIR}/proto_gen)
+  dapr_protoc(sources "lite:" ${out} ${CMAKE_SOURCE_DIR}/proto ${ARGN})
+  add_library(${target} STATIC ${sources})
+  dapr_proto_target(${target} ext_protobuf_lite ${out})
+  target_link_libraries(${target} PUBLIC proto_well_known)
+
+  set(out ${CMAKE_BINARY_DIR}/proto_gen_full)
+  dapr_protoc(sources "" ${out} ${CMAKE_SOURCE_DIR}/proto ${ARGN})
+  add_library(${target}_full STATIC EXCLUDE_FROM_ALL ${sources})
+  dapr_proto_target(${target}_full ext_protobuf ${out})
+endfunction()
+
+# dapr_well_known_protos(<target> <name>…): the lite library has no well-known types, so they are
+# generated like our own. Their folder comes before the system's, whose headers are for the full
+# runtime.
+function(dapr_well_known_protos target)
+  set(out ${CMAKE_BINARY_DIR}/proto_gen)
+  list(TRANSFORM ARGN REPLACE "(.+)" "google/protobuf/\\1.proto" OUTPUT_VARIABLE protos)
+  dapr_protoc(sources "lite:" ${out} ${protobuf_INCLUDE} ${protos})
+  add_library(${target} STATIC ${sources})
+  dapr_proto_target(${target} ext_protobuf_lite ${out})
+endfunction()
+
+# dapr_descriptor_set(<target> <file.proto>…): the descriptors of these files and of all they import,
+# as bytes between the symbols dapr_descriptor_set and dapr_descriptor_set_end.
+function(dapr_descriptor_set target)
+  set(set ${CMAKE_BINARY_DIR}/proto_gen/${target}.bin)
+  set(code ${CMAKE_BINARY_DIR}/proto_gen/${target}.cpp)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/proto/ OUTPUT_VARIABLE files
+       REGEX "^(dapr|grpc|google/rpc)/")
+  list(TRANSFORM files PREPEND ${protobuf_INCLUDE}/ REGEX "^google/protobuf/")
+  add_custom_command(
+    OUTPUT ${set}
+    COMMAND ${PROTOC} ${DAPR_PROTO_ROOTS} --include_imports --descriptor_set_out=${set}
+            --dependency_out=${set}.d ${files}
+    DEPENDS ${files}
+    DEPFILE ${set}.d
+    COMMENT "protoc ${target}"
+    VERBATIM)
+  file(CONFIGURE OUTPUT ${code} @ONLY CONTENT [[
+__asm__(".section .rodata.dapr_descriptor_set, \"a\"\n"
+        ".globl dapr_descriptor_set, dapr_descriptor_set_end\n"
+        ".hidden dapr_descriptor_set, dapr_descriptor_set_end\n"
+        "dapr_descriptor_set: .incbin \"@set@\"\n"
+        "dapr_descriptor_set_end: .byte 0\n"
+        ".text\n");
+]])
+  set_source_files_properties(${code} PROPERTIES OBJECT_DEPENDS ${set})
+  add_library(${target} STATIC ${code})
 endfunction()

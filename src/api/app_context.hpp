@@ -1,16 +1,31 @@
-// AppContext: all that the APIs of one app-id need, put together by runtime/ and owned by the Instance.
-// Immutable after start-up but for what the blocks change inside themselves; read on all loops.
+// AppContext: all that the APIs of one app-id need, put together by runtime/ and owned by the
+// Instance. Immutable after start-up but for what the blocks change inside themselves; read on all
+// loops.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
-namespace blocks::state { class StateBlock; }
-namespace blocks::secrets { class SecretsBlock; }
-namespace blocks::invoke { class InvokeBlock; class Callee; class GrpcProxy; }
-namespace blocks::meta { class MetadataBlock; }
-namespace telemetry { class InstanceMetrics; class Log; class Tracer; }
+namespace blocks::state {
+class StateBlock;
+}
+namespace blocks::secrets {
+class SecretsBlock;
+}
+namespace blocks::invoke {
+class InvokeBlock;
+class Callee;
+class GrpcProxy;
+}  // namespace blocks::invoke
+namespace blocks::meta {
+class MetadataBlock;
+}
+namespace telemetry {
+class InstanceMetrics;
+class Log;
+class Tracer;
+}  // namespace telemetry
 
 namespace api {
 

@@ -1,5 +1,5 @@
-// Whole replies that tell an error, for places outside the API handlers (which app a request is for,
-// limits). The exchange must not have been started.
+// Whole replies that tell an error, for places outside the API handlers (which app a request is
+// for, limits). The exchange must not have been started.
 #pragma once
 
 #include "base/error.hpp"

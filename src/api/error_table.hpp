@@ -1,6 +1,6 @@
-// The one table that knows how each error of the Dapr API looks to a client: ERR_ tag, HTTP status, gRPC
-// code, and whether its details are shown. None of these follows from another, so nothing else in the
-// program decides them. Pure functions; any thread.
+// The one table that knows how each error of the Dapr API looks to a client: ERR_ tag, HTTP status,
+// gRPC code, and whether its details are shown. None of these follows from another, so nothing else
+// in the program decides them. Pure functions; any thread.
 #pragma once
 
 #include <cstdint>

@@ -101,10 +101,11 @@ TEST(HttpErrorBody, TheReasonStandsInForAMissingTag) {
   const Error error = Error(Kind::kInvalidArgument, ErrorId::kSchedulerScheduleEmpty, "e")
                           .With(base::ErrorInfo{.reason = "DAPR_SCHEDULER_SCHEDULE_EMPTY",
                                                 .metadata = {{"namespace", "n"}, {"appID", "a"}}});
-  EXPECT_EQ(HttpErrorBody(error),
-            R"({"errorCode":"DAPR_SCHEDULER_SCHEDULE_EMPTY","message":"e","details":[)"
-            R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io",)"
-            R"("metadata":{"appID":"a","namespace":"n"},"reason":"DAPR_SCHEDULER_SCHEDULE_EMPTY"}]})");
+  EXPECT_EQ(
+      HttpErrorBody(error),
+      R"({"errorCode":"DAPR_SCHEDULER_SCHEDULE_EMPTY","message":"e","details":[)"
+      R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io",)"
+      R"("metadata":{"appID":"a","namespace":"n"},"reason":"DAPR_SCHEDULER_SCHEDULE_EMPTY"}]})");
 }
 
 TEST(HttpErrorBody, EveryKindOfDetail) {
@@ -114,16 +115,17 @@ TEST(HttpErrorBody, EveryKindOfDetail) {
           .With(base::ResourceInfo{.type = "state", .name = "s", .owner = "", .description = ""})
           .With(base::HelpLink{.url = "u", .description = "d"})
           .With(base::ErrorInfo{.reason = "R", .metadata = {}, .has_metadata = false});
-  EXPECT_EQ(HttpErrorBody(error),
-            R"({"errorCode":"ERR_MALFORMED_REQUEST",)"
-            R"("message":"api error: code = InvalidArgument desc = bad","details":[)"
-            R"({"@type":"type.googleapis.com/google.rpc.BadRequest","field_violations":[)"
-            R"({"field":"k","description":"api error: code = InvalidArgument desc = bad"}]},)"
-            R"({"@type":"type.googleapis.com/google.rpc.ResourceInfo","description":"","owner":"",)"
-            R"("resource_name":"s","resource_type":"state"},)"
-            R"({"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"d","url":"u"}]},)"
-            R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":null,)"
-            R"("reason":"R"}]})");
+  EXPECT_EQ(
+      HttpErrorBody(error),
+      R"({"errorCode":"ERR_MALFORMED_REQUEST",)"
+      R"("message":"api error: code = InvalidArgument desc = bad","details":[)"
+      R"({"@type":"type.googleapis.com/google.rpc.BadRequest","field_violations":[)"
+      R"({"field":"k","description":"api error: code = InvalidArgument desc = bad"}]},)"
+      R"({"@type":"type.googleapis.com/google.rpc.ResourceInfo","description":"","owner":"",)"
+      R"("resource_name":"s","resource_type":"state"},)"
+      R"({"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"d","url":"u"}]},)"
+      R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":null,)"
+      R"("reason":"R"}]})");
 }
 
 TEST(HttpErrorBody, HidesDetailsThatOnlyGrpcShows) {
@@ -169,7 +171,8 @@ TEST(ErrorReply, BothProtocols) {
   test::FakeExchange http_exchange("GET", "/", {}, "");
   RespondHttpError(http_exchange, error);
   EXPECT_EQ(http_exchange.head.status, 421);
-  EXPECT_EQ(http_exchange.sent_body, R"({"errorCode":"ERR_APP_NOT_SERVED","message":"no app here"})");
+  EXPECT_EQ(http_exchange.sent_body,
+            R"({"errorCode":"ERR_APP_NOT_SERVED","message":"no app here"})");
   EXPECT_EQ(http_exchange.Header("content-type"), "application/json");
   test::FakeExchange grpc_exchange("POST", "/s/m", {}, "");
   RespondGrpcError(grpc_exchange, error);

@@ -11,7 +11,8 @@ namespace api {
 
 inline constexpr std::string_view kApiTokenHeader = "dapr-api-token";
 
-/// True if `given` is one of the tokens. Looks at all of them, so that the time does not tell which.
+/// True if `given` is one of the tokens. Looks at all of them, so that the time does not tell
+/// which.
 inline bool IsApiToken(const std::vector<std::string>& tokens, std::string_view given) {
   bool found = false;
   for (const std::string& token : tokens) {

@@ -325,6 +325,43 @@ TEST(Http2Client, TooLargeResponseHeadIsRefused) {
   EXPECT_TRUE(client.usable());
 }
 
+TEST(Http2Client, ConnectionsBeginWhileOthersSend) {
+  Rig rig;
+  rig.handler.now = [](Exchange& exchange) {
+    exchange.Respond(ResponseHead{}, "ok");
+    return true;
+  };
+  int good = 0;
+  async::Gate gate;
+  const auto one = [&](Http2ClientConnection& client) -> async::Task<void> {
+    const async::Context context(rig.loop.After(milliseconds(3000)));
+    Outcome outcome = co_await client.Send(context, Head("GET", "/"), nullptr, nullptr);
+    good += outcome.response && *co_await ReadAll(*outcome.response->body, context, 100) == "ok";
+  };
+  rig.Connect();
+  std::vector<net::Socket> ours;
+  std::vector<net::Socket> theirs;
+  for (int i = 0; i < 2; ++i) {
+    auto [near, far] = TcpPair();
+    ours.push_back(std::move(near));
+    theirs.push_back(std::move(far));
+  }
+  // In one turn: the first says goodbye, two others begin, and all of it is written at its end.
+  rig.loop.Post([&] {
+    rig.clients.at(0)->Shutdown(false);
+    for (net::Socket& socket : ours) {
+      auto stream = net::Stream::Open(rig.loop, std::move(socket));
+      ASSERT_TRUE(stream);
+      rig.clients.push_back(Http2ClientConnection::Start(rig.client_gate, std::move(*stream), {}));
+      gate.Spawn(one(*rig.clients.back()));
+    }
+  });
+  rig.Settle();
+  for (net::Socket& socket : theirs) rig.Serve(std::move(socket));
+  EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
+  EXPECT_EQ(good, 2);
+}
+
 TEST(Http2Client, HeadsOfManyFramesOnManyConnections) {
   Rig rig;
   async::Event go;

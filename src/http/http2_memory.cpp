@@ -19,7 +19,8 @@ void* ThreadBuffer() {
 
 }  // namespace
 
-Http2Memory::Http2Memory() : table_{this, Allocate, Free, AllocateZeroed, Reallocate} {}
+Http2Memory::Http2Memory(bool server)
+    : table_{this, Allocate, Free, AllocateZeroed, Reallocate}, creating_(server) {}
 
 void* Http2Memory::Allocate(std::size_t size, void*) {
   return std::malloc(size);

@@ -1,9 +1,10 @@
-// nghttp2's allocator. Of an idle session's memory, over half would be the buffer in which it packs
-// the frame it is sending; all sessions of a thread pack into one instead.
+// nghttp2's allocator. Of an idle server session's memory, a third would be the buffer in which it
+// packs the frame it is sending; all of a thread pack into one instead.
 //
-// That is sound because a packed frame never has to outlive one call of Http2Session::TakeOutput,
-// which copies each frame and stops only between header blocks (see there). Further buffers, for
-// header blocks of several frames, are a session's own.
+// That is sound because a server's packed frame never has to outlive one call of
+// Http2Session::TakeOutput, which copies each frame and stops only between header blocks (see
+// there). Further buffers, for header blocks of several frames, are a session's own. A client's
+// buffer holds the connection preface from the start, so clients do not share.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -12,12 +13,12 @@ namespace http {
 
 class Http2Memory {
  public:
-  Http2Memory();
+  explicit Http2Memory(bool server);
   Http2Memory(const Http2Memory&) = delete;
   Http2Memory& operator=(const Http2Memory&) = delete;
 
-  /// For nghttp2_session_..._new3; the first frame buffer asked for before Created is the shared
-  /// one.
+  /// For nghttp2_session_..._new3; a server's first frame buffer, asked for before Created, is the
+  /// shared one.
   nghttp2_mem* table() { return &table_; }
   void Created() { creating_ = false; }
 
@@ -29,7 +30,7 @@ class Http2Memory {
 
   nghttp2_mem table_;
   void* shared_ = nullptr;
-  bool creating_ = true;
+  bool creating_;
 };
 
 }  // namespace http

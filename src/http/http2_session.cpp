@@ -30,6 +30,7 @@ Http2Session::Http2Session(async::Loop& loop, Owner& owner, const Limits& limits
     : loop_(loop),
       owner_(owner),
       limits_(limits),
+      memory_(server),
       idle_since_(loop.now()),
       scanner_(server),
       control_(limits.max_control_per_second, loop.now()),

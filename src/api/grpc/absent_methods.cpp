@@ -55,8 +55,7 @@ Error PubsubError(ErrorId id, std::string_view reason, std::string text) {
 }
 Error NoPubsubNamed(const std::string& name) {
   if (name.empty()) {
-    return PubsubError(ErrorId::kPubsubNameEmpty, "DAPR_PUBSUB_NAME_EMPTY",
-                       "pubsub name is empty");
+    return PubsubError(ErrorId::kPubsubNameEmpty, "DAPR_PUBSUB_NAME_EMPTY", "pubsub name is empty");
   }
   return PubsubError(ErrorId::kPubsubNotFound, "DAPR_PUBSUB_NOT_FOUND",
                      StrCat("pubsub ", name, " is not found"));
@@ -157,8 +156,7 @@ Error NoDeleteJobs(const AppContext& app, std::string_view) {
                   StrCat("failed to delete job due to: ", kNoScheduler));
 }
 Error NoListJobs(const AppContext& app, std::string_view) {
-  return JobError(app, Kind::kUnavailable, ErrorId::kSchedulerListJobs,
-                  "DAPR_SCHEDULER_LIST_JOBS",
+  return JobError(app, Kind::kUnavailable, ErrorId::kSchedulerListJobs, "DAPR_SCHEDULER_LIST_JOBS",
                   StrCat("failed to list jobs due to: ", kNoScheduler));
 }
 

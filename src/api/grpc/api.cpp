@@ -1,10 +1,10 @@
 #include "api/grpc/api.hpp"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <chrono>
 #include <mutex>
 #include <vector>
-
-#include <google/protobuf/stubs/logging.h>
 
 #include "api/grpc/method.hpp"
 #include "api/tokens.hpp"
@@ -29,8 +29,8 @@ grpc::Status Unauthorized() {
   return blocks::invoke::StatusOfHttp(401, "authentication error: api token mismatch");
 }
 
-// How the call that has just ended on this thread ended. Observer writes it, the frame around the service
-// reads it at once.
+// How the call that has just ended on this thread ended. Observer writes it, the frame around the
+// service reads it at once.
 struct Ended {
   bool known = false;
   bool unary = false;
@@ -63,8 +63,7 @@ class Guard final : public http::Handler {
   Guard(const AppContext& app, http::Handler* proxy) : app_(app), proxy_(proxy) {}
 
   bool TryHandle(http::Exchange& exchange) override {
-    return app_.api_tokens.empty() && proxy_ && !IsTaskHub(exchange) &&
-           proxy_->TryHandle(exchange);
+    return app_.api_tokens.empty() && proxy_ && !IsTaskHub(exchange) && proxy_->TryHandle(exchange);
   }
 
   async::Task<void> Handle(http::Exchange& exchange) override {
@@ -140,10 +139,9 @@ class GrpcApi::Impl {
                                static_cast<int64_t>(ended.sent));
     }
     if (!app_.grpc_log || !app_.grpc_log->Enabled(telemetry::Level::kInfo)) return;
-    std::vector<telemetry::LogField> fields = {
-        {"method", method},
-        {"code", static_cast<int>(ended.code)},
-        {"duration", static_cast<int64_t>(elapsed.count())}};
+    std::vector<telemetry::LogField> fields = {{"method", method},
+                                               {"code", static_cast<int>(ended.code)},
+                                               {"duration", static_cast<int64_t>(elapsed.count())}};
     if (const auto agent = exchange.request().headers.Get("user-agent"); agent && !agent->empty()) {
       fields.emplace_back("useragent", *agent);
     }
@@ -160,7 +158,11 @@ GrpcApi::GrpcApi(const AppContext& app, http::Handler* proxy)
     : impl_(std::make_unique<Impl>(app, proxy)) {}
 GrpcApi::~GrpcApi() = default;
 
-bool GrpcApi::TryHandle(http::Exchange& exchange) { return impl_->TryHandle(exchange); }
-async::Task<void> GrpcApi::Handle(http::Exchange& exchange) { return impl_->Handle(exchange); }
+bool GrpcApi::TryHandle(http::Exchange& exchange) {
+  return impl_->TryHandle(exchange);
+}
+async::Task<void> GrpcApi::Handle(http::Exchange& exchange) {
+  return impl_->Handle(exchange);
+}
 
 }  // namespace api

@@ -1,5 +1,5 @@
-// GrpcApi: the service dapr.proto.runtime.v1.Dapr of one app, with server reflection. Whatever else is
-// called goes to the proxy. One object for all loops; holds nothing that changes.
+// GrpcApi: the service dapr.proto.runtime.v1.Dapr of one app, with server reflection. Whatever else
+// is called goes to the proxy. One object for all loops; holds nothing that changes.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@ namespace api {
 
 class GrpcApi final : public http::Handler {
  public:
-  /// `app` and `proxy` outlive this object and every call. `proxy` serves methods of other services;
-  /// null: there are none.
+  /// `app` and `proxy` outlive this object and every call. `proxy` serves methods of other
+  /// services; null: there are none.
   GrpcApi(const AppContext& app, http::Handler* proxy);
   ~GrpcApi() override;
 

@@ -1,11 +1,10 @@
 #include "api/grpc/api.hpp"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/empty.pb.h>
 #include <gtest/gtest.h>
 
 #include <set>
-
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/empty.pb.h>
 
 #include "api/api_test_util.hpp"
 #include "api/grpc/access.hpp"
@@ -48,8 +47,8 @@ class GrpcApiTest : public testing::Test {
     app_->Serve(*api_, exchange, !streamed);
     Result result;
     const bool only_trailers = exchange.head.headers.Has("grpc-status");
-    EXPECT_TRUE(grpc::ParseStatus(only_trailers ? exchange.head.headers : exchange.trailers,
-                                  result.status))
+    EXPECT_TRUE(
+        grpc::ParseStatus(only_trailers ? exchange.head.headers : exchange.trailers, result.status))
         << path;
     result.initial = exchange.head.headers;
     grpc::FrameParser parser(1 << 24, false);
@@ -246,8 +245,8 @@ TEST_F(GrpcApiTest, Metadata) {
   set.set_key("k");
   set.set_value("v");
   EXPECT_TRUE(Call("SetMetadata", set).status.ok());
-  const auto got = Parse<runtime::GetMetadataResponse>(
-      Call("GetMetadata", runtime::GetMetadataRequest()));
+  const auto got =
+      Parse<runtime::GetMetadataResponse>(Call("GetMetadata", runtime::GetMetadataRequest()));
   EXPECT_EQ(got.id(), "app");
   EXPECT_EQ(got.runtime_version(), "1.18.3");
   EXPECT_EQ(got.extended_metadata().at("k"), "v");

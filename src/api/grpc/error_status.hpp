@@ -6,8 +6,8 @@
 
 namespace api {
 
-/// The status of the error table, with the details that gRPC shows. An error that is no API error and
-/// carries a peer's status passes that on unchanged.
+/// The status of the error table, with the details that gRPC shows. An error that is no API error
+/// and carries a peer's status passes that on unchanged.
 grpc::Status GrpcStatusOf(const base::Error& error);
 
 }  // namespace api

@@ -121,8 +121,9 @@ async::Task<Reply<Empty>> Shutdown(GrpcCall& call, const runtime::ShutdownReques
 
 void AddMetadataMethods(const Registrar& registrar) {
   const AppContext& app = registrar.app;
-  registrar.Add("GetMetadata", UnaryMethod<runtime::GetMetadataRequest,
-                                           runtime::GetMetadataResponse, GetMetadata>(app));
+  registrar.Add(
+      "GetMetadata",
+      UnaryMethod<runtime::GetMetadataRequest, runtime::GetMetadataResponse, GetMetadata>(app));
   registrar.Add("SetMetadata", UnaryMethod<runtime::SetMetadataRequest, Empty, SetMetadata>(app));
   registrar.Add("Shutdown", UnaryMethod<runtime::ShutdownRequest, Empty, Shutdown>(app));
 }

@@ -55,7 +55,8 @@ grpc::Status Refuse(const AppContext& app, const base::Error& error) {
 
 grpc::Status BadMessage() {
   return {grpc::Code::kInternal,
-          "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data", {}};
+          "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+          {}};
 }
 
 void Registrar::Add(std::string_view method, grpc::Method implementation) const {

@@ -91,7 +91,8 @@ void AddStateMethods(const Registrar& registrar);
 void AddSecretMethods(const Registrar& registrar);
 void AddMetadataMethods(const Registrar& registrar);
 void AddInvokeMethod(const Registrar& registrar);
-/// absent_methods.cpp: methods whose building block is not there answer as if nothing were configured.
+/// absent_methods.cpp: methods whose building block is not there answer as if nothing were
+/// configured.
 void AddAbsentMethods(const Registrar& registrar);
 /// reflection.cpp: grpc.reflection.v1 and v1alpha, for the services registered when a call comes.
 void AddReflection(grpc::Service& service);

@@ -1,8 +1,8 @@
-#include <string>
-#include <vector>
-
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
+
+#include <string>
+#include <vector>
 
 #include "api/grpc/method.hpp"
 #include "base/strings.hpp"

@@ -34,11 +34,13 @@ async::Task<Reply<runtime::GetBulkSecretResponse>> GetBulkSecret(
 }  // namespace
 
 void AddSecretMethods(const Registrar& registrar) {
-  registrar.Add("GetSecret", UnaryMethod<runtime::GetSecretRequest, runtime::GetSecretResponse,
-                                         GetSecret>(registrar.app));
-  registrar.Add("GetBulkSecret",
-                UnaryMethod<runtime::GetBulkSecretRequest, runtime::GetBulkSecretResponse,
-                            GetBulkSecret>(registrar.app));
+  registrar.Add(
+      "GetSecret",
+      UnaryMethod<runtime::GetSecretRequest, runtime::GetSecretResponse, GetSecret>(registrar.app));
+  registrar.Add(
+      "GetBulkSecret",
+      UnaryMethod<runtime::GetBulkSecretRequest, runtime::GetBulkSecretResponse, GetBulkSecret>(
+          registrar.app));
 }
 
 }  // namespace api

@@ -1,6 +1,6 @@
-#include <utility>
-
 #include <google/protobuf/empty.pb.h>
+
+#include <utility>
 
 #include "api/grpc/method.hpp"
 #include "blocks/invoke/wire.hpp"
@@ -16,13 +16,18 @@ namespace runtime = dapr::proto::runtime::v1;
 namespace wire = blocks::invoke::wire;
 using google::protobuf::Empty;
 
-const blocks::state::StateBlock& Block(const AppContext& app) { return *app.state; }
+const blocks::state::StateBlock& Block(const AppContext& app) {
+  return *app.state;
+}
 
 contracts::Consistency ConsistencyOf(int value) {
   switch (value) {
-    case common::StateOptions::CONSISTENCY_EVENTUAL: return contracts::Consistency::kEventual;
-    case common::StateOptions::CONSISTENCY_STRONG: return contracts::Consistency::kStrong;
-    default: return contracts::Consistency::kUnspecified;
+    case common::StateOptions::CONSISTENCY_EVENTUAL:
+      return contracts::Consistency::kEventual;
+    case common::StateOptions::CONSISTENCY_STRONG:
+      return contracts::Consistency::kStrong;
+    default:
+      return contracts::Consistency::kUnspecified;
   }
 }
 
@@ -110,10 +115,11 @@ std::optional<grpc::UnaryReply> TryGetState(const AppContext& app, grpc::ServerC
 
 async::Task<Reply<runtime::GetStateResponse>> GetState(GrpcCall& call,
                                                        const runtime::GetStateRequest& request) {
-  auto got = co_await Block(call.app()).Get(call.context(), request.store_name(),
-                                            {.key = request.key(),
-                                             .consistency = ConsistencyOf(request.consistency()),
-                                             .metadata = MetadataOf(request.metadata())});
+  auto got = co_await Block(call.app())
+                 .Get(call.context(), request.store_name(),
+                      {.key = request.key(),
+                       .consistency = ConsistencyOf(request.consistency()),
+                       .metadata = MetadataOf(request.metadata())});
   if (!got) co_return std::unexpected(std::move(got).error());
   runtime::GetStateResponse out;
   out.set_data(std::move(got->data));
@@ -208,9 +214,10 @@ async::Task<Reply<Empty>> ExecuteStateTransaction(
 
 async::Task<Reply<runtime::QueryStateResponse>> QueryState(
     GrpcCall& call, const runtime::QueryStateRequest& request) {
-  auto response = co_await Block(call.app()).Query(
-      call.context(), request.store_name(),
-      {.query = request.query(), .metadata = MetadataOf(request.metadata())});
+  auto response =
+      co_await Block(call.app())
+          .Query(call.context(), request.store_name(),
+                 {.query = request.query(), .metadata = MetadataOf(request.metadata())});
   if (!response) co_return std::unexpected(std::move(response).error());
   runtime::QueryStateResponse out;
   for (contracts::QueryItem& item : response->items) {
@@ -239,15 +246,18 @@ void AddStateMethods(const Registrar& registrar) {
     return TrySaveState(app, server, bytes);
   };
   registrar.Add("SaveState", std::move(save));
-  registrar.Add("GetBulkState", UnaryMethod<runtime::GetBulkStateRequest,
-                                            runtime::GetBulkStateResponse, GetBulkState>(app));
+  registrar.Add(
+      "GetBulkState",
+      UnaryMethod<runtime::GetBulkStateRequest, runtime::GetBulkStateResponse, GetBulkState>(app));
   registrar.Add("DeleteState", UnaryMethod<runtime::DeleteStateRequest, Empty, DeleteState>(app));
   registrar.Add("DeleteBulkState",
                 UnaryMethod<runtime::DeleteBulkStateRequest, Empty, DeleteBulkState>(app));
-  registrar.Add("ExecuteStateTransaction", UnaryMethod<runtime::ExecuteStateTransactionRequest,
-                                                       Empty, ExecuteStateTransaction>(app));
-  registrar.Add("QueryStateAlpha1", UnaryMethod<runtime::QueryStateRequest,
-                                                runtime::QueryStateResponse, QueryState>(app));
+  registrar.Add(
+      "ExecuteStateTransaction",
+      UnaryMethod<runtime::ExecuteStateTransactionRequest, Empty, ExecuteStateTransaction>(app));
+  registrar.Add(
+      "QueryStateAlpha1",
+      UnaryMethod<runtime::QueryStateRequest, runtime::QueryStateResponse, QueryState>(app));
 }
 
 }  // namespace api

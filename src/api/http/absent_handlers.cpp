@@ -100,7 +100,9 @@ std::optional<std::string> Member(std::string_view json, std::string_view name,
   if (value == "null") return std::nullopt;
   return value;
 }
-bool IsText(const std::optional<std::string>& value) { return value && *value != "\"\""; }
+bool IsText(const std::optional<std::string>& value) {
+  return value && *value != "\"\"";
+}
 
 Error NoLock(HttpCall& call, std::string_view body) {
   if (call.match().op() == Op::kTryLock) {
@@ -127,9 +129,9 @@ Error NoWorkflowStart(HttpCall& call, std::string_view) {
                  "workflow instance ID exceeds the max length of 64 characters");
   }
   if (id.find_first_of('\0') != std::string::npos ||
-      std::string_view(id).end() !=
-          std::find_if_not(std::string_view(id).begin(), std::string_view(id).end(),
-                           IsInstanceIdChar)) {
+      std::string_view(id).end() != std::find_if_not(std::string_view(id).begin(),
+                                                     std::string_view(id).end(),
+                                                     IsInstanceIdChar)) {
     return Error(Kind::kInvalidArgument, ErrorId::kInvalidInstanceId,
                  StrCat("workflow instance ID '", id,
                         "' is invalid: only alphanumeric and underscore characters are allowed"));
@@ -139,9 +141,9 @@ Error NoWorkflowStart(HttpCall& call, std::string_view) {
 
 Error JobError(HttpCall& call, Kind kind, ErrorId id, std::string_view reason, std::string text) {
   return Error(kind, id, std::move(text))
-      .With(ErrorInfo{.reason = std::string(reason),
-                      .metadata = {{"appID", call.app().app_id},
-                                   {"namespace", call.app().app_namespace}}});
+      .With(ErrorInfo{
+          .reason = std::string(reason),
+          .metadata = {{"appID", call.app().app_id}, {"namespace", call.app().app_namespace}}});
 }
 constexpr std::string_view kNoScheduler = "scheduler is not configured";
 Error NoScheduleJob(HttpCall& call, std::string_view body) {
@@ -149,7 +151,8 @@ Error NoScheduleJob(HttpCall& call, std::string_view body) {
     return JobError(call, Kind::kInvalidArgument, ErrorId::kSchedulerJobName,
                     "DAPR_SCHEDULER_JOB_NAME", "Set the job name in the url only");
   }
-  if (!IsText(Member(body, "schedule", "schedule")) && !IsText(Member(body, "dueTime", "due_time"))) {
+  if (!IsText(Member(body, "schedule", "schedule")) &&
+      !IsText(Member(body, "dueTime", "due_time"))) {
     return JobError(call, Kind::kInvalidArgument, ErrorId::kSchedulerScheduleEmpty,
                     "DAPR_SCHEDULER_SCHEDULE_EMPTY", "Schedule is empty");
   }

@@ -37,9 +37,13 @@ constexpr auto kFunctions = [] {
   set(Op::kHealthzOutbound, {nullptr, TryHealthzOutbound});
   return table;
 }();
-const Functions& FunctionsOf(Op op) { return kFunctions[static_cast<std::size_t>(op)]; }
+const Functions& FunctionsOf(Op op) {
+  return kFunctions[static_cast<std::size_t>(op)];
+}
 
-bool IsHealth(Op op) { return op == Op::kHealthz || op == Op::kHealthzOutbound; }
+bool IsHealth(Op op) {
+  return op == Op::kHealthz || op == Op::kHealthzOutbound;
+}
 
 // A path with a broken escape names nothing, neither a route nor a method of an app.
 bool HasBadEscape(std::string_view path) {
@@ -72,8 +76,9 @@ bool HttpApi::HasToken(const HttpCall& call) const {
          IsApiToken(app_.api_tokens, call.Header(kApiTokenHeader));
 }
 
-// The pipeline. Trace context and clock came with the HttpCall, so that whatever happens from here on is
-// measured and answered with the caller's trace; metrics and API log follow in HttpCall::Ended.
+// The pipeline. Trace context and clock came with the HttpCall, so that whatever happens from here
+// on is measured and answered with the caller's trace; metrics and API log follow in
+// HttpCall::Ended.
 bool HttpApi::Admit(HttpCall& call) const {
   // What nobody can read is refused before anybody acts on it.
   if (HasBadEscape(call.request().path())) {
@@ -96,9 +101,9 @@ bool HttpApi::Admit(HttpCall& call) const {
   if (!app_.api_tokens.empty()) call.exchange().request().headers.Remove(kApiTokenHeader);
   // An app that may not invoke others meets the same wall as one that names nobody.
   if (call.match().op() == Op::kInvoke && !router_.invoke_allowed()) {
-    call.Fail(base::Error(
-        base::Kind::kNotFound, base::ErrorId::kDirectInvokeNoAppId,
-        "failed getting app id either from the URL path or the header dapr-app-id"));
+    call.Fail(
+        base::Error(base::Kind::kNotFound, base::ErrorId::kDirectInvokeNoAppId,
+                    "failed getting app id either from the URL path or the header dapr-app-id"));
     return false;
   }
   return true;

@@ -1,5 +1,5 @@
-// HttpApi: the HTTP API of one app, from a request head to its answer. One object for all loops; holds
-// nothing that changes.
+// HttpApi: the HTTP API of one app, from a request head to its answer. One object for all loops;
+// holds nothing that changes.
 #pragma once
 
 #include "api/app_context.hpp"

@@ -2,7 +2,6 @@
 #include "api/http/api.hpp"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <fstream>
@@ -12,8 +11,8 @@
 #include "api/http/public_api.hpp"
 #include "base/strings.hpp"
 #include "telemetry/dapr_metrics.hpp"
-#include "telemetry/log.hpp"
 #include "telemetry/exposition.hpp"
+#include "telemetry/log.hpp"
 #include "telemetry/registry.hpp"
 
 namespace api {
@@ -75,12 +74,23 @@ std::vector<Case> LoadCases() {
     const std::string_view rest = text.size() > 2 ? text.substr(2) : std::string_view();
     const std::size_t colon = rest.find(": ");
     switch (text.front()) {
-      case 'H': c.headers.Add(rest.substr(0, colon), rest.substr(colon + 2)); break;
-      case 'B': c.body = Unescape(rest); break;
-      case '-': c.status = static_cast<int>(*base::ParseInt(text.substr(3))); break;
-      case 'h': c.fields.emplace_back(rest); break;
-      case 'b': c.answer = Unescape(rest); break;
-      default: ADD_FAILURE() << "line " << number << ": " << line;
+      case 'H':
+        c.headers.Add(rest.substr(0, colon), rest.substr(colon + 2));
+        break;
+      case 'B':
+        c.body = Unescape(rest);
+        break;
+      case '-':
+        c.status = static_cast<int>(*base::ParseInt(text.substr(3)));
+        break;
+      case 'h':
+        c.fields.emplace_back(rest);
+        break;
+      case 'b':
+        c.answer = Unescape(rest);
+        break;
+      default:
+        ADD_FAILURE() << "line " << number << ": " << line;
     }
   }
   return cases;
@@ -129,8 +139,7 @@ void RunCases(bool streamed) {
       headers.Add(name, value == "$etag" ? etag : std::string(value));
     }
     FakeExchange exchange(c.method, c.target, headers, c.body, streamed);
-    http::Handler& handler =
-        c.app == "public" ? static_cast<http::Handler&>(*public_api) : *api;
+    http::Handler& handler = c.app == "public" ? static_cast<http::Handler&>(*public_api) : *api;
     app->Serve(handler, exchange, !streamed);
     ++count;
     const std::string where = base::StrCat("line ", c.line, ": ", c.method, " ", c.target);
@@ -153,8 +162,12 @@ void RunCases(bool streamed) {
   EXPECT_GE(count, 80);
 }
 
-TEST(HttpCases, AnsweredAtOnceWhereThatCanBe) { RunCases(false); }
-TEST(HttpCases, AnsweredByCoroutines) { RunCases(true); }
+TEST(HttpCases, AnsweredAtOnceWhereThatCanBe) {
+  RunCases(false);
+}
+TEST(HttpCases, AnsweredByCoroutines) {
+  RunCases(true);
+}
 
 TEST(HttpApi, ShutdownAnswersFirst) {
   TestApp app;
@@ -205,8 +218,10 @@ TEST(HttpApi, RecordsMetricsAndErrorCodes) {
   app.Serve(api, exchange);
   std::string text;
   app.loops.RunOn(0, [&] { text = telemetry::Exposition(registry); });
-  EXPECT_NE(text.find(R"(dapr_error_code_total{app_id="app",error_code="ERR_STATE_STORE_NOT_FOUND",category="state"} 1)"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find(
+          R"(dapr_error_code_total{app_id="app",error_code="ERR_STATE_STORE_NOT_FOUND",category="state"} 1)"),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find(R"(path="/v1.0/state/nope",status="400"} 1)"), std::string::npos) << text;
 }

@@ -9,8 +9,8 @@ namespace api {
 namespace {
 
 bool IsAllowedMethod(std::string_view method) {
-  static constexpr std::string_view kMethods[] = {"HEAD", "GET", "POST", "PUT", "PATCH", "DELETE",
-                                                  "OPTIONS"};
+  static constexpr std::string_view kMethods[] = {"HEAD",  "GET",    "POST",   "PUT",
+                                                  "PATCH", "DELETE", "OPTIONS"};
   return std::ranges::find(kMethods, method) != std::end(kMethods);
 }
 
@@ -39,16 +39,14 @@ bool Cors::Apply(HttpCall& call) const {
   call.AddField("Vary", "Origin");
   if (!preflight) {
     if (Allows(origin)) {
-      call.AddField("Access-Control-Allow-Origin",
-                    origin);
+      call.AddField("Access-Control-Allow-Origin", origin);
     }
     return false;
   }
   call.AddField("Vary", "Access-Control-Request-Method");
   call.AddField("Vary", "Access-Control-Request-Headers");
   if (Allows(origin) && IsAllowedMethod(base::ToUpper(*method))) {
-    call.AddField("Access-Control-Allow-Origin",
-                  origin);
+    call.AddField("Access-Control-Allow-Origin", origin);
     call.AddField("Access-Control-Allow-Methods", base::ToUpper(*method));
     std::string names;
     for (const std::string& name :

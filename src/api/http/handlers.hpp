@@ -1,5 +1,6 @@
-// The handlers of the HTTP API, one function an operation: decode, call the block, encode. Each answers
-// the call exactly once. Try forms answer without a coroutine or return false and have changed nothing.
+// The handlers of the HTTP API, one function an operation: decode, call the block, encode. Each
+// answers the call exactly once. Try forms answer without a coroutine or return false and have
+// changed nothing.
 #pragma once
 
 #include "api/http/http_call.hpp"

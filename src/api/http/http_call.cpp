@@ -51,7 +51,9 @@ std::optional<std::string> HttpCall::Query(std::string_view key) const {
   if (query.empty()) return std::nullopt;
   return QueryValue(query, key);
 }
-contracts::Metadata HttpCall::UrlMetadata() const { return QueryMetadata(request().query()); }
+contracts::Metadata HttpCall::UrlMetadata() const {
+  return QueryMetadata(request().query());
+}
 
 std::string_view HttpCall::Header(std::string_view name) const {
   return request().headers.Get(name).value_or(std::string_view());
@@ -135,11 +137,10 @@ void HttpCall::Ended() {
       decoded = base::PercentDecodePath(path).value_or(std::string(path));
       plain = decoded;
     }
-    app_.metrics->HttpServerRequest(request().method,
-                                    app_.metrics->http_labels().Path(plain, scratch), status_,
-                                    elapsed.count(),
-                                    static_cast<int64_t>(exchange_.body().length().value_or(0)),
-                                    static_cast<int64_t>(exchange_.sent()));
+    app_.metrics->HttpServerRequest(
+        request().method, app_.metrics->http_labels().Path(plain, scratch), status_,
+        elapsed.count(), static_cast<int64_t>(exchange_.body().length().value_or(0)),
+        static_cast<int64_t>(exchange_.sent()));
   }
   if (app_.http_log && app_.http_log->Enabled(telemetry::Level::kInfo)) LogCall(elapsed.count());
 }
@@ -153,11 +154,10 @@ void HttpCall::LogCall(double milliseconds) const {
   } else {
     method = base::StrCat(request().method, " ", request().path());
   }
-  std::vector<telemetry::LogField> fields = {
-      {"method", method},
-      {"code", status_},
-      {"size", static_cast<int64_t>(exchange_.sent())},
-      {"duration", static_cast<int64_t>(milliseconds)}};
+  std::vector<telemetry::LogField> fields = {{"method", method},
+                                             {"code", status_},
+                                             {"size", static_cast<int64_t>(exchange_.sent())},
+                                             {"duration", static_cast<int64_t>(milliseconds)}};
   const std::string_view agent = user_agent_.empty() ? Header("user-agent") : user_agent_;
   if (!agent.empty()) fields.emplace_back("useragent", agent);
   app_.http_log->Write(telemetry::Level::kInfo, "HTTP API Called", fields);

@@ -1,5 +1,6 @@
-// HttpCall: one request of the HTTP API on its way through the handlers: what the pipeline found out
-// about it, and the only way in which handlers answer. Lives in the frame that serves the request.
+// HttpCall: one request of the HTTP API on its way through the handlers: what the pipeline found
+// out about it, and the only way in which handlers answer. Lives in the frame that serves the
+// request.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +53,7 @@ class HttpCall {
   // Answers; exactly one of them.
   void Empty(int status = 204);
   void Json(std::string_view body, int status = 200) { Send(status, "application/json", body); }
-  void Text(int status, std::string_view body) {
-    Send(status, "text/plain; charset=utf-8", body);
-  }
+  void Text(int status, std::string_view body) { Send(status, "text/plain; charset=utf-8", body); }
   void Fail(const base::Error& error);
   void Send(int status, std::string_view content_type, std::string_view body);
   /// For handlers that need fields of their own: Decorate adds what every response carries.

@@ -52,9 +52,9 @@ async::Task<void> PassOn(HttpCall& call, http::Body& body) {
 async::Task<void> Invoke(HttpCall& call) {
   auto target = FindInvokeTarget(call.request());
   if (!target) {
-    co_return call.Fail(base::Error(
-        base::Kind::kNotFound, base::ErrorId::kDirectInvokeNoAppId,
-        "failed getting app id either from the URL path or the header dapr-app-id"));
+    co_return call.Fail(
+        base::Error(base::Kind::kNotFound, base::ErrorId::kDirectInvokeNoAppId,
+                    "failed getting app id either from the URL path or the header dapr-app-id"));
   }
   const std::string id = std::move(target->id);
   if (call.app().log_obfuscate_urls) call.SetLogName(base::StrCat("InvokeService/", id));

@@ -15,9 +15,9 @@ struct InvokeTarget {
   std::string_view method;
 };
 
-/// In this order: the header dapr-app-id (the whole path is the method), Basic credentials of the user
-/// dapr-app-id (likewise), /v1.0/invoke/{id}/method/{method}. None: nobody is named. An id may be an
-/// http(s):// address, with one slash where something on the way has collapsed the two.
+/// In this order: the header dapr-app-id (the whole path is the method), Basic credentials of the
+/// user dapr-app-id (likewise), /v1.0/invoke/{id}/method/{method}. None: nobody is named. An id may
+/// be an http(s):// address, with one slash where something on the way has collapsed the two.
 std::optional<InvokeTarget> FindInvokeTarget(const http::RequestHead& request);
 
 }  // namespace api

@@ -118,8 +118,9 @@ TEST(Invoke, BodiesPastTheLimitFailButNotWith413) {
     FakeExchange exchange("POST", "/v1.0/invoke/app/method/m", {}, "more than ten bytes", streamed);
     app.Serve(api, exchange);
     EXPECT_EQ(exchange.head.status, 500);
-    EXPECT_EQ(exchange.sent_body,
-              R"({"errorCode":"ERR_DIRECT_INVOKE","message":"failed to invoke, id: app, err: stream too large"})");
+    EXPECT_EQ(
+        exchange.sent_body,
+        R"({"errorCode":"ERR_DIRECT_INVOKE","message":"failed to invoke, id: app, err: stream too large"})");
   }
   FakeExchange fits("POST", "/v1.0/invoke/app/method/m", {}, "just ten b", true);
   app.Serve(api, fits);
@@ -133,8 +134,9 @@ TEST(Invoke, AFailureIsAnError) {
   FakeExchange exchange("GET", "/v1.0/invoke/app/method/m", {}, "");
   app.Serve(api, exchange);
   EXPECT_EQ(exchange.head.status, 500);
-  EXPECT_EQ(exchange.sent_body,
-            R"({"errorCode":"ERR_DIRECT_INVOKE","message":"failed to invoke, id: app, err: connection refused"})");
+  EXPECT_EQ(
+      exchange.sent_body,
+      R"({"errorCode":"ERR_DIRECT_INVOKE","message":"failed to invoke, id: app, err: connection refused"})");
 }
 
 TEST(Query, FirstValueWinsAndBadPairsAreLeftOut) {

@@ -1,4 +1,5 @@
-// A request body that may not be longer than a limit: past it reading fails, as Dapr's own limit does.
+// A request body that may not be longer than a limit: past it reading fails, as Dapr's own limit
+// does.
 #pragma once
 
 #include <cstdint>

@@ -30,10 +30,18 @@ async::Task<void> PublicApi::Handle(http::Exchange& exchange) {
   HttpCall call(app_, exchange);
   router_.Match(call.request().method, call.request().path(), call.match());
   switch (call.match().op()) {
-    case Op::kGetMetadata: TryGetMetadata(call); break;
-    case Op::kPutMetadata: co_await PutMetadata(call); break;
-    case Op::kHealthz: TryHealthz(call); break;
-    case Op::kHealthzOutbound: TryHealthzOutbound(call); break;
+    case Op::kGetMetadata:
+      TryGetMetadata(call);
+      break;
+    case Op::kPutMetadata:
+      co_await PutMetadata(call);
+      break;
+    case Op::kHealthz:
+      TryHealthz(call);
+      break;
+    case Op::kHealthzOutbound:
+      TryHealthzOutbound(call);
+      break;
     default: {
       const std::string_view allowed = MethodOf(router_, call.request().path());
       if (allowed.empty()) {

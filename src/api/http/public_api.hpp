@@ -1,5 +1,5 @@
-// PublicApi: what the public port answers to anybody: metadata and health, nothing else, without token,
-// CORS or limits of its own.
+// PublicApi: what the public port answers to anybody: metadata and health, nothing else, without
+// token, CORS or limits of its own.
 #pragma once
 
 #include "api/app_context.hpp"

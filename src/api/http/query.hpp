@@ -1,5 +1,5 @@
-// The query of a URL as the API reads it. Pairs that cannot be decoded are left out, as Go leaves them
-// out. Pure; any thread.
+// The query of a URL as the API reads it. Pairs that cannot be decoded are left out, as Go leaves
+// them out. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,8 @@ std::vector<std::string> QueryValues(std::string_view query, std::string_view ke
 /// The pairs named `metadata.<k>`; of equal keys the first wins.
 contracts::Metadata QueryMetadata(std::string_view query);
 
-/// A field name as Go writes it: upper-case first letter of each part between dashes, the rest lower.
+/// A field name as Go writes it: upper-case first letter of each part between dashes, the rest
+/// lower.
 std::string CanonicalFieldName(std::string_view name);
 
 }  // namespace api

@@ -1,6 +1,6 @@
-// The routes of the HTTP API, one row a route, and the look-up that finds the row for a request. A path
-// is cleaned for the look-up only; invocation gets its bytes as they came. Immutable after construction;
-// any thread; matching allocates nothing unless the path needs cleaning.
+// The routes of the HTTP API, one row a route, and the look-up that finds the row for a request. A
+// path is cleaned for the look-up only; invocation gets its bytes as they came. Immutable after
+// construction; any thread; matching allocates nothing unless the path needs cleaning.
 #pragma once
 
 #include <array>
@@ -16,19 +16,38 @@ namespace api {
 
 enum class Op : uint8_t {
   kInvoke,  // the catch-all
-  kGetState, kDeleteState, kSaveState, kBulkGetState, kStateTransaction, kQueryState,
-  kPublish, kBulkPublish,
+  kGetState,
+  kDeleteState,
+  kSaveState,
+  kBulkGetState,
+  kStateTransaction,
+  kQueryState,
+  kPublish,
+  kBulkPublish,
   kInvokeBinding,
-  kGetConfiguration, kSubscribeConfiguration, kUnsubscribeConfiguration,
-  kGetBulkSecret, kGetSecret,
-  kTryLock, kUnlock,
-  kEncrypt, kDecrypt, kSubtleCrypto,
-  kGetWorkflow, kStartWorkflow, kWorkflowAction,
-  kScheduleJob, kGetJob, kDeleteJob,
+  kGetConfiguration,
+  kSubscribeConfiguration,
+  kUnsubscribeConfiguration,
+  kGetBulkSecret,
+  kGetSecret,
+  kTryLock,
+  kUnlock,
+  kEncrypt,
+  kDecrypt,
+  kSubtleCrypto,
+  kGetWorkflow,
+  kStartWorkflow,
+  kWorkflowAction,
+  kScheduleJob,
+  kGetJob,
+  kDeleteJob,
   kConverse,
-  kGetMetadata, kPutMetadata, kShutdown,
+  kGetMetadata,
+  kPutMetadata,
+  kShutdown,
   kActor,
-  kHealthz, kHealthzOutbound,
+  kHealthz,
+  kHealthzOutbound,
   kCount,
 };
 
@@ -39,9 +58,10 @@ struct Route {
   Op op;
   uint8_t methods;
   uint8_t versions;
-  std::string_view pattern;  // after the version: "state/{storeName}/{key}"; a last "*" takes the rest
-  std::string_view name;     // for API logs that hide URLs
-  std::string_view group;    // in allow and deny rules
+  std::string_view
+      pattern;            // after the version: "state/{storeName}/{key}"; a last "*" takes the rest
+  std::string_view name;  // for API logs that hide URLs
+  std::string_view group;  // in allow and deny rules
 };
 
 /// Every route but the catch-all.
@@ -49,8 +69,8 @@ std::span<const Route> Routes();
 /// The catch-all: any other method and path.
 const Route& InvokeRoute();
 
-/// What a request matched. The parameters point into the path given to Match or into this object, so it
-/// stays where it is.
+/// What a request matched. The parameters point into the path given to Match or into this object,
+/// so it stays where it is.
 class RouteMatch {
  public:
   RouteMatch() = default;

@@ -15,15 +15,16 @@ namespace {
 
 using contracts::GetResponse;
 
-const blocks::state::StateBlock& Block(HttpCall& call) { return *call.app().state; }
+const blocks::state::StateBlock& Block(HttpCall& call) {
+  return *call.app().state;
+}
 
 contracts::GetRequest GetRequestOf(HttpCall& call) {
   contracts::GetRequest request{.key = std::string(call.Param(1)), .metadata = {}};
   if (call.request().query().empty()) return request;
   request.metadata = call.UrlMetadata();
   // An unknown word asks for nothing.
-  if (auto options =
-          blocks::state::ParseStateOptions({}, call.Query("consistency").value_or(""))) {
+  if (auto options = blocks::state::ParseStateOptions({}, call.Query("consistency").value_or(""))) {
     request.consistency = options->consistency;
   }
   return request;
@@ -101,8 +102,8 @@ async::Task<void> DeleteState(HttpCall& call) {
   if (auto store = Block(call).Find(call.Param(0)); !store) co_return call.Fail(store.error());
   auto request = DeleteRequestOf(call);
   if (!request) co_return call.Fail(request.error());
-  AnswerStatus(call, co_await Block(call).Delete(call.context(), call.Param(0),
-                                                 std::move(*request)));
+  AnswerStatus(call,
+               co_await Block(call).Delete(call.context(), call.Param(0), std::move(*request)));
 }
 
 bool TrySaveState(HttpCall& call) {
@@ -131,8 +132,7 @@ async::Task<void> SaveState(HttpCall& call) {
   if (!body) co_return call.Fail(Unreadable(body.error(), {}));
   auto items = blocks::state::ParseSaveRequest(*body, call.Param(0), call.UrlMetadata());
   if (!items) co_return call.Fail(items.error());
-  AnswerStatus(call,
-               co_await Block(call).Save(call.context(), call.Param(0), std::move(*items)));
+  AnswerStatus(call, co_await Block(call).Save(call.context(), call.Param(0), std::move(*items)));
 }
 
 async::Task<void> BulkGetState(HttpCall& call) {
@@ -157,8 +157,8 @@ async::Task<void> StateTransaction(HttpCall& call) {
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
   auto request = blocks::state::ParseTransaction(*body, call.UrlMetadata());
   if (!request) co_return call.Fail(request.error());
-  AnswerStatus(call, co_await Block(call).Transaction(call.context(), call.Param(0),
-                                                      std::move(*request)));
+  AnswerStatus(
+      call, co_await Block(call).Transaction(call.context(), call.Param(0), std::move(*request)));
 }
 
 namespace {
@@ -226,8 +226,7 @@ async::Task<void> QueryState(HttpCall& call) {
   auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
   const auto response = co_await Block(call).Query(
-      call.context(), call.Param(0),
-      {.query = std::move(*body), .metadata = call.UrlMetadata()});
+      call.context(), call.Param(0), {.query = std::move(*body), .metadata = call.UrlMetadata()});
   if (!response) co_return call.Fail(response.error());
   if (response->items.empty()) co_return call.Empty();
   call.Json(WriteQueryResponse(*response));

@@ -1,5 +1,6 @@
-// Health: whether one app's runtime can serve. It is about this process: the app may come and go without
-// changing the answer, unless the operator asks for daprd's rule (--healthz-requires-app). Any thread.
+// Health: whether one app's runtime can serve. It is about this process: the app may come and go
+// without changing the answer, unless the operator asks for daprd's rule (--healthz-requires-app).
+// Any thread.
 #pragma once
 
 #include <atomic>

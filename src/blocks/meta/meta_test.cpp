@@ -34,8 +34,8 @@ TEST(MetadataJson, HasEveryFieldInOrder) {
   m.http_endpoints = {"e"};
   m.app_connection = {5000, "http", "127.0.0.1", 10,
                       AppHealthProperties{"/healthz", "10s", "5s", 3}};
-  m.actor_runtime = {ActorRuntimeStatus::kRunning, {{"abc", 10}, {"z", 0}}, true,
-                     "placement: connected"};
+  m.actor_runtime = {
+      ActorRuntimeStatus::kRunning, {{"abc", 10}, {"z", 0}}, true, "placement: connected"};
   m.scheduler_addresses = {{"1.2.3.4:5"}};
   m.workflow_workers = 2;
   m.mcp_servers = {"m"};
@@ -108,8 +108,7 @@ TEST(Health, OutboundIsItsOwnFlag) {
 
 TEST(Health, RequiredAppIsRememberedOnceSeen) {
   bool there = false;
-  Health health(
-      {.targets = {"runtime"}, .requires_app = true, .app_found = [&] { return there; }});
+  Health health({.targets = {"runtime"}, .requires_app = true, .app_found = [&] { return there; }});
   health.MarkReady();
   EXPECT_EQ(health.Check().error().message, "dapr is not ready: [runtime]");
   there = true;

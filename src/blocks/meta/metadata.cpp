@@ -6,8 +6,8 @@
 namespace blocks::meta {
 namespace {
 
-// Writes objects and arrays with their commas; members with empty values are left out by the callers
-// that say so.
+// Writes objects and arrays with their commas; members with empty values are left out by the
+// callers that say so.
 class Writer {
  public:
   void Open(char bracket) {
@@ -173,19 +173,26 @@ void WriteActorRuntime(Writer& out, const ActorRuntime& runtime) {
 
 std::string_view SubscriptionTypeName(SubscriptionType type) {
   switch (type) {
-    case SubscriptionType::kDeclarative: return "DECLARATIVE";
-    case SubscriptionType::kProgrammatic: return "PROGRAMMATIC";
-    case SubscriptionType::kStreaming: return "STREAMING";
-    case SubscriptionType::kUnknown: break;
+    case SubscriptionType::kDeclarative:
+      return "DECLARATIVE";
+    case SubscriptionType::kProgrammatic:
+      return "PROGRAMMATIC";
+    case SubscriptionType::kStreaming:
+      return "STREAMING";
+    case SubscriptionType::kUnknown:
+      break;
   }
   return "UNKNOWN";
 }
 
 std::string_view ActorRuntimeStatusName(ActorRuntimeStatus status) {
   switch (status) {
-    case ActorRuntimeStatus::kInitializing: return "INITIALIZING";
-    case ActorRuntimeStatus::kRunning: return "RUNNING";
-    case ActorRuntimeStatus::kDisabled: break;
+    case ActorRuntimeStatus::kInitializing:
+      return "INITIALIZING";
+    case ActorRuntimeStatus::kRunning:
+      return "RUNNING";
+    case ActorRuntimeStatus::kDisabled:
+      break;
   }
   return "DISABLED";
 }

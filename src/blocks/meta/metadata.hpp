@@ -1,4 +1,5 @@
-// What the metadata API says about one app's runtime, as plain values. json.hpp and api/grpc render it.
+// What the metadata API says about one app's runtime, as plain values. json.hpp and api/grpc render
+// it.
 #pragma once
 
 #include <cstdint>

@@ -56,10 +56,11 @@ base::Status MetadataBlock::Set(std::string_view key, std::string_view value) {
   const std::size_t before = is_new ? 0 : key.size() + found->second.size();
   const std::size_t after = extended_bytes_ - before + key.size() + value.size();
   if ((is_new && extended_.size() >= kMaxAttributes) || after > kMaxAttributeBytes) {
-    return base::Fail(base::Kind::kExhausted,
-                      base::StrCat("the metadata may have at most ", kMaxAttributes,
-                                   " extended attributes of ", kMaxAttributeBytes,
-                                   " bytes in all: change existing keys instead of adding new ones"));
+    return base::Fail(
+        base::Kind::kExhausted,
+        base::StrCat("the metadata may have at most ", kMaxAttributes, " extended attributes of ",
+                     kMaxAttributeBytes,
+                     " bytes in all: change existing keys instead of adding new ones"));
   }
   extended_bytes_ = after;
   extended_[std::string(key)] = value;

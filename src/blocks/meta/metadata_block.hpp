@@ -1,5 +1,6 @@
-// MetadataBlock: the metadata, health and shutdown APIs of one app. What it tells is asked of the runtime
-// at each call through the providers, so it is never out of date. One per Instance; any loop.
+// MetadataBlock: the metadata, health and shutdown APIs of one app. What it tells is asked of the
+// runtime at each call through the providers, so it is never out of date. One per Instance; any
+// loop.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,8 @@
 
 namespace blocks::meta {
 
-/// Where the block's answers come from. Each may be empty: then the field is unset. Called on any loop;
-/// they must not wait.
+/// Where the block's answers come from. Each may be empty: then the field is unset. Called on any
+/// loop; they must not wait.
 struct Providers {
   std::function<std::vector<ComponentInfo>()> components;  // secret stores first, then load order
   std::function<std::vector<Subscription>()> subscriptions;

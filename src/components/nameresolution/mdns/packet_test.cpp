@@ -134,31 +134,38 @@ TEST(Packet, HostileOnesAreRefused) {
   for (const auto& [what, bytes] : cases) EXPECT_FALSE(ParsePacket(bytes)) << what;
 }
 
-TEST(Packet, NamesStayShort) {
-  // Five labels of 63 bytes, chained by pointers, would make a name of 320 bytes.
-  // The chain is the data of a first, unknown record; the second record's name points at its end.
-  std::string bytes = Header(2) + "\0\0\x63\0\1\0\0\0\1"s;
-  std::string chain;
+// A message whose last name is made of this many labels of 63 bytes, each pointing to the one before.
+std::string ChainedName(int labels) {
+  std::string bytes = Header(2) + "\0\0\x63\0\1\0\0\0\1"s;  // a first record of an unknown type
   const std::size_t start = bytes.size() + 2;
+  const auto put = [](std::string& out, std::size_t value) {
+    out += static_cast<char>(value >> 8);
+    out += static_cast<char>(value & 0xFF);
+  };
+  std::string chain;
   std::size_t last = 0;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < labels; ++i) {
     const std::size_t here = start + chain.size();
     chain += '\x3f' + std::string(63, 'x');
     if (i == 0) {
       chain += '\0';
     } else {
-      chain += static_cast<char>(0xC0 | last >> 8);
-      chain += static_cast<char>(last & 0xFF);
+      put(chain, 0xC000 | last);
     }
     last = here;
   }
-  bytes += static_cast<char>(chain.size() >> 8);
-  bytes += static_cast<char>(chain.size() & 0xFF);
+  put(bytes, chain.size());
   bytes += chain;
-  bytes += static_cast<char>(0xC0 | last >> 8);
-  bytes += static_cast<char>(last & 0xFF);
-  bytes += "\0\x63\0\1\0\0\0\1\0\0"s;
-  EXPECT_FALSE(ParsePacket(bytes));
+  put(bytes, 0xC000 | last);
+  return bytes + "\0\x63\0\1\0\0\0\1\0\0"s;
+}
+
+TEST(Packet, NamesStayShort) {
+  const auto three = ParsePacket(ChainedName(3));
+  ASSERT_TRUE(three);
+  EXPECT_EQ(three->records.back().name.size(), 192u);
+  EXPECT_FALSE(ParsePacket(ChainedName(4)));
+  EXPECT_FALSE(ParsePacket(ChainedName(40)));
 }
 
 TEST(Packet, OtherClassesAndTypesAreSkipped) {

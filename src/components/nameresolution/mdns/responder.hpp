@@ -1,0 +1,46 @@
+// The instances this process announces, and which of them a query asks for. Each is told at most ten times a
+// second on one network, whoever asks and however often. Home loop only.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/timer.hpp"
+#include "components/nameresolution/mdns/packet.hpp"
+
+namespace components::nameresolution::mdns {
+
+class Responder {
+ public:
+  static constexpr auto kLeastGap = std::chrono::milliseconds(100);
+
+  /// Adds an instance; it stays where it is.
+  const Instance& Add(Instance instance);
+  const std::deque<Instance>& all() const { return instances_; }
+
+  /// What to answer at once to a query that came by this interface. What was told a moment ago is kept
+  /// for TakeLate, which must be called kLeastGap later if `late` is set.
+  struct Answers {
+    std::vector<const Instance*> now;
+    bool late = false;
+  };
+  Answers Answer(const Packet& query, unsigned interface, async::TimePoint now);
+  std::vector<const Instance*> TakeLate(async::TimePoint now);
+
+ private:
+  struct State {
+    std::vector<std::pair<unsigned, async::TimePoint>> told;  // by interface
+    bool late = false;
+  };
+  bool IsKnown(const Packet& query, const Instance& instance) const;
+
+  std::deque<Instance> instances_;
+  std::deque<State> states_;                               // of the instances, by index
+  std::multimap<std::string, std::size_t> by_name_;  // NameKey of any of its names
+  bool late_ = false;
+};
+
+}  // namespace components::nameresolution::mdns
