@@ -79,10 +79,10 @@ std::string FlagsHelp() {
 }
 
 std::string FlagsMarkdown() {
-  std::string out;
+  std::string out = "# Flags\n";
   for (int g = 0; g < static_cast<int>(FlagGroup::kCount); ++g) {
     const auto group = static_cast<FlagGroup>(g);
-    StrAppend(out, g == 0 ? "" : "\n", "## ", FlagGroupTitle(group),
+    StrAppend(out, "\n## ", FlagGroupTitle(group),
               "\n\n| flag | default | meaning |\n| --- | --- | --- |\n");
     ForEachInGroup(group, [&](const Flag& flag) {
       StrAppend(out, "| `--", flag.name, flag.value.empty() ? "" : " ", flag.value, "` | ");
