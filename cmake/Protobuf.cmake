@@ -76,12 +76,13 @@ function(dapr_descriptor_set target)
   list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/proto/ OUTPUT_VARIABLE files
        REGEX "^(dapr|grpc|google/rpc)/")
   list(TRANSFORM files PREPEND ${protobuf_INCLUDE}/ REGEX "^google/protobuf/")
+  # protoc tells the imports of one file only.
+  file(GLOB_RECURSE imports ${CMAKE_SOURCE_DIR}/proto/*.proto)
   add_custom_command(
     OUTPUT ${set}
     COMMAND ${PROTOC} ${DAPR_PROTO_ROOTS} --include_imports --descriptor_set_out=${set}
-            --dependency_out=${set}.d ${files}
-    DEPENDS ${files}
-    DEPFILE ${set}.d
+            ${files}
+    DEPENDS ${imports}
     COMMENT "protoc ${target}"
     VERBATIM)
   file(CONFIGURE OUTPUT ${code} @ONLY CONTENT [[

@@ -1,5 +1,7 @@
 #include "async/blocking_pool.hpp"
 
+#include <system_error>
+
 namespace async {
 
 BlockingPool::BlockingPool(std::size_t max_threads, std::size_t max_queue)
@@ -20,7 +22,15 @@ bool BlockingPool::Submit(std::move_only_function<void()> work) {
     if (stopping_ || queue_.size() >= max_queue_) return false;
     queue_.push_back(std::move(work));
     if (idle_ < queue_.size() && threads_.size() < max_threads_) {
-      threads_.emplace_back([this] { ThreadMain(); });
+      try {
+        threads_.emplace_back([this] { ThreadMain(); });
+      } catch (const std::system_error&) {
+        // No more threads to be had: those there are will get to it, if there are any.
+        if (threads_.empty()) {
+          queue_.pop_back();
+          return false;
+        }
+      }
     }
   }
   work_ready_.notify_one();

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -38,7 +39,10 @@ void FdWatch::Close() {
   node_->watch = nullptr;
   loop_->graveyard_.push_back(node_);
   node_ = nullptr;
-  read_waiter_ = write_waiter_ = nullptr;
+  for (Waiter** waiter : {&read_waiter_, &write_waiter_}) {
+    Waiter* const left = std::exchange(*waiter, nullptr);
+    if (left && left->dropped) left->dropped(left);
+  }
 }
 
 Loop::Loop(int index) : index_(index), now_(Clock::now()), timers_(now_) {
@@ -54,7 +58,8 @@ Loop::Loop(int index) : index_(index), now_(Clock::now()), timers_(now_) {
 }
 
 Loop::~Loop() {
-  posted_.clear();
+  // What goes with a piece of work may post again.
+  while (!posted_.empty()) std::exchange(posted_, {}).clear();
   for (FdWatch::Node* node : graveyard_) delete node;
   close(wakeup_);
   close(epoll_);
@@ -86,13 +91,17 @@ void Loop::Post(std::move_only_function<void()> work) {
 
 void Loop::RunDeferred() {
   // Only what was there at the start: work that defers itself again must let I/O in between.
-  std::vector<std::coroutine_handle<>> batch;
-  batch.swap(deferred_);
-  for (auto handle : batch) handle.resume();
-  if (deferred_.empty()) {
-    batch.clear();
-    deferred_.swap(batch);
+  if (!resuming_.empty()) return;  // a turn within a turn
+  resuming_.swap(deferred_);
+  for (std::size_t i = 0; i < resuming_.size(); ++i) {
+    if (auto handle = std::exchange(resuming_[i], nullptr)) handle.resume();
   }
+  resuming_.clear();
+}
+
+void Loop::Undefer(std::coroutine_handle<> handle) {
+  std::erase(deferred_, handle);
+  std::replace(resuming_.begin(), resuming_.end(), handle, std::coroutine_handle<>());
 }
 
 void Loop::RunPosted() {
@@ -137,8 +146,11 @@ void Loop::RunOnce(int max_millis) {
   }
   timers_.Advance(now_);
   if (!deferred_.empty()) RunDeferred();
-  for (FdWatch::Node* node : graveyard_) delete node;
-  graveyard_.clear();
+  if (previous != this) {
+    // A turn within a turn leaves them to the outer one, whose batch of events may name them.
+    for (FdWatch::Node* node : graveyard_) delete node;
+    graveyard_.clear();
+  }
   current = previous;
 }
 

@@ -81,10 +81,12 @@ class Loop {
   bool InThread() const { return Current() == this; }
 
   /// Runs `work` on the loop's thread in a later turn. Any thread. Work posted after Run has ended is
-  /// destroyed with the loop.
+  /// destroyed with the loop, without being run.
   void Post(std::move_only_function<void()> work);
   /// Resumes `handle` later in this turn. Own thread only.
   void Defer(std::coroutine_handle<> handle) { deferred_.push_back(handle); }
+  /// Takes back a Defer that has not been carried out, for a frame that goes away.
+  void Undefer(std::coroutine_handle<> handle);
 
   /// The time at the start of this turn: cheap, good for deadlines.
   TimePoint now() const { return now_; }
@@ -108,6 +110,7 @@ class Loop {
   TimePoint now_;
   TimerWheel timers_;
   std::vector<std::coroutine_handle<>> deferred_;
+  std::vector<std::coroutine_handle<>> resuming_;  // the batch of this turn
   std::vector<FdWatch::Node*> graveyard_;
 
   std::atomic<bool> stop_{false};
@@ -116,10 +119,25 @@ class Loop {
 };
 
 /// `co_await Yield()` lets other work of the loop run first.
-struct Yield {
+class Yield {
+ public:
+  Yield() = default;
+  Yield(const Yield&) = delete;
+  Yield& operator=(const Yield&) = delete;
+  ~Yield() {
+    if (loop_) loop_->Undefer(self_);
+  }
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> self) const { Loop::Current()->Defer(self); }
-  void await_resume() const noexcept {}
+  void await_suspend(std::coroutine_handle<> self) {
+    self_ = self;
+    loop_ = Loop::Current();
+    loop_->Defer(self);
+  }
+  void await_resume() noexcept { loop_ = nullptr; }
+
+ private:
+  Loop* loop_ = nullptr;
+  std::coroutine_handle<> self_;
 };
 
 }  // namespace async

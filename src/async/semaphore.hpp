@@ -10,8 +10,16 @@ namespace async {
 
 class Semaphore {
  public:
+  class Acquire_;
   /// `limit` 0 = unlimited (Acquire never waits).
   explicit Semaphore(std::size_t limit) : limit_(limit) {}
+
+  Semaphore(const Semaphore&) = delete;
+  Semaphore& operator=(const Semaphore&) = delete;
+  /// Whoever still queues is left to its deadline or cancellation.
+  ~Semaphore() {
+    for (Acquire_* waiter : queue_) waiter->queued_ = false;
+  }
 
   bool TryAcquire() {
     if (limit_ != 0 && (held_ >= limit_ || !queue_.empty())) return false;
@@ -54,12 +62,12 @@ class Semaphore {
 
  private:
   void WakeNext() {
-    while (!queue_.empty() && (limit_ == 0 || held_ < limit_)) {
-      Acquire_* next = queue_.front();
-      next->Withdraw();
-      ++held_;
-      next->Finish(Wake::kReady);
-    }
+    // Somebody queues only while all places are taken, so one release has one place to give.
+    if (queue_.empty()) return;
+    Acquire_* next = queue_.front();
+    next->Withdraw();
+    ++held_;
+    next->Finish(Wake::kReady);  // the semaphore may be gone afterwards
   }
   std::size_t limit_;
   std::size_t held_ = 0;

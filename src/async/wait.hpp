@@ -76,7 +76,8 @@ class WaitBase {
     WaitBase* wait;
   };
 
-  const Context& context_;
+  // A copy: an awaiter may be kept longer than the expression that made its context.
+  const Context context_;
   std::coroutine_handle<> handle_;
   DeadlineTimer timer_{this};
   Canceled cancel_{this};
@@ -112,7 +113,9 @@ class FdWait final : public WaitBase, Waiter {
   enum class Side : unsigned char { kRead, kWrite };
   FdWait(FdWatch& watch, Side side, const Context& context)
       : WaitBase(context),
-        Waiter([](Waiter* waiter) { static_cast<FdWait*>(waiter)->Finish(Wake::kReady); }),
+        Waiter([](Waiter* waiter) { static_cast<FdWait*>(waiter)->Finish(Wake::kReady); },
+               // The watch is closed: only the deadline or cancellation can end this wait now.
+               [](Waiter* waiter) { static_cast<FdWait*>(waiter)->hooked_ = false; }),
         watch_(watch),
         side_(side) {}
   ~FdWait() { Withdraw(); }
@@ -170,8 +173,15 @@ class Event {
     set_ = true;
     Pulse();
   }
-  /// Wakes those who wait now, without setting the flag. Waiters are resumed inside this call; a
-  /// waiter that waits again is not woken twice.
+  /// Wakes the one who has waited longest, if any, without setting the flag.
+  void PulseOne() {
+    Link* link = head_.next;
+    if (link == &head_) return;
+    link->Unlink();
+    static_cast<Wait_*>(link)->Fire();
+  }
+  /// Wakes those who wait now, without setting the flag. Waiters are resumed inside this call and may
+  /// destroy the event; a waiter that waits again is not woken twice.
   void Pulse() {
     Link batch;
     batch.next = batch.prev = &batch;

@@ -12,16 +12,18 @@
 
 namespace async {
 
-/// Fired at most once per registration, on the loop's thread.
+/// Fired at most once per registration, on the loop's thread. If what it waits on goes away first, it is
+/// told so by `dropped` (which may be null) and never fired; that call must not resume anything.
 struct Waiter {
   using Fire = void (*)(Waiter*);
-  explicit Waiter(Fire fire = nullptr) : fire(fire) {}
+  explicit Waiter(Fire fire = nullptr, Fire dropped = nullptr) : fire(fire), dropped(dropped) {}
   Fire fire;
+  Fire dropped;
 };
 
 class CancelToken;
 
-/// A hook into a CancelToken; unhooks itself when destroyed. `fire` must not destroy the token.
+/// A hook into a CancelToken; unhooks itself when destroyed. `fire` may destroy the token or any hook.
 class CancelHook {
  public:
   using Fire = void (*)(CancelHook*);
@@ -60,12 +62,19 @@ class CancelToken {
 
   bool canceled() const { return canceled_; }
   void Cancel() {
-    if (std::exchange(canceled_, true)) return;
-    while (head_.next_ != &head_) {
-      CancelHook* hook = head_.next_;
+    if (std::exchange(canceled_, true) || head_.next_ == &head_) return;
+    // Off the token: what is resumed here may end the request that owns it.
+    CancelHook batch;
+    batch.next_ = head_.next_;
+    batch.prev_ = head_.prev_;
+    batch.next_->prev_ = batch.prev_->next_ = &batch;
+    head_.next_ = head_.prev_ = &head_;
+    while (batch.next_ != &batch) {
+      CancelHook* hook = batch.next_;
       hook->Unhook();
       hook->fire_(hook);
     }
+    batch.next_ = batch.prev_ = nullptr;
   }
 
  private:

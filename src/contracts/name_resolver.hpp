@@ -33,9 +33,15 @@ class NameResolver : public Component {
                                                                    std::string_view app_namespace,
                                                                    uint16_t port) = 0;
 
-  /// Makes an app known and keeps it known until Close. Called on the home loop, once per app.
+  /// Makes an app known and keeps it known until Withdraw or Close. Called on the home loop, for an app
+  /// that is known already only if its port has changed; what was announced before is replaced.
   virtual async::Task<base::Status> Announce(const Call& /*call*/, Registration /*registration*/) {
     co_return base::Status();
+  }
+  /// Takes back an Announce. Called on the home loop. An app that nobody announced is no error.
+  virtual async::Task<void> Withdraw(const Call& /*call*/, std::string_view /*app_id*/,
+                                     std::string_view /*app_namespace*/) {
+    co_return;
   }
 };
 

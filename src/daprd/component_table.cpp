@@ -1,6 +1,12 @@
 #include "daprd/component_table.hpp"
 
+#include <algorithm>
+
 #include "base/strings.hpp"
+#include "components/nameresolution/kubernetes/resolver.hpp"
+#include "components/nameresolution/mdns/resolver.hpp"
+#include "components/nameresolution/nameformat/resolver.hpp"
+#include "components/nameresolution/sqlite/resolver.hpp"
 #include "components/secretstores/local_env/store.hpp"
 #include "components/secretstores/local_file/store.hpp"
 #include "components/state/in_memory/descriptor.hpp"
@@ -9,22 +15,44 @@
 namespace daprd {
 
 const contracts::Registry& ComponentRegistry() {
+  using namespace components;  // NOLINT: every line below begins with it
   static const contracts::Registry kRegistry({
-      &components::secretstores::local_env::Descriptor(),
-      &components::secretstores::local_file::Descriptor(),
-      &components::state::in_memory::Descriptor(),
-      &components::state::sqlite::Descriptor(),
+      &nameresolution::kubernetes::Descriptor(),
+      &nameresolution::mdns::Descriptor(),
+      &nameresolution::nameformat::Descriptor(),
+      &nameresolution::sqlite::Descriptor(),
+      &secretstores::local_env::Descriptor(),
+      &secretstores::local_file::Descriptor(),
+      &state::in_memory::Descriptor(),
+      &state::sqlite::Descriptor(),
   });
   return kRegistry;
 }
 
 std::string ListComponents() {
-  std::string text;
+  struct Line {
+    std::string type;
+    std::string versions;
+    std::string status;
+  };
+  std::vector<Line> lines{{"TYPE", "VERSIONS", "STATUS"}};
   for (const contracts::Descriptor* descriptor : ComponentRegistry().all()) {
-    base::StrAppend(text, descriptor->type, " ", base::Join(descriptor->versions, ","), " ",
-                    contracts::StabilityName(descriptor->status), "\n");
+    lines.push_back({descriptor->type, base::Join(descriptor->versions, ", "),
+                     std::string(contracts::StabilityName(descriptor->status))});
   }
-  return text;
+  std::size_t type_width = 0;
+  std::size_t versions_width = 0;
+  for (const Line& line : lines) {
+    type_width = std::max(type_width, line.type.size());
+    versions_width = std::max(versions_width, line.versions.size());
+  }
+  std::string out;
+  for (Line& line : lines) {
+    line.type.resize(type_width, ' ');
+    line.versions.resize(versions_width, ' ');
+    base::StrAppend(out, line.type, "  ", line.versions, "  ", line.status, "\n");
+  }
+  return out;
 }
 
 }  // namespace daprd

@@ -1,4 +1,5 @@
-// The component types that are compiled in: the one place that names vendors.
+// The components that are compiled in. With its source the only place of the program that names
+// vendors. Built at first use, then only read; any thread.
 #pragma once
 
 #include <string>
@@ -7,10 +8,10 @@
 
 namespace daprd {
 
-/// Every descriptor, sorted by type. Lives as long as the process.
+/// All component types of this program.
 const contracts::Registry& ComponentRegistry();
 
-/// The text of --list-components: type, versions, status.
+/// The text of --list-components: one line for each type with its versions and status, in columns.
 std::string ListComponents();
 
 }  // namespace daprd

@@ -9,14 +9,19 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "base/strings.hpp"
 #include "config/options.hpp"
 #include "daprd/build_info.hpp"
 #include "daprd/component_table.hpp"
 #include "daprd/wait.hpp"
+#include "runtime/folder_watch.hpp"
 #include "runtime/host.hpp"
+#include "runtime/process_env.hpp"
 #include "telemetry/log.hpp"
 
 namespace {
@@ -37,27 +42,23 @@ class Wakeups {
     requests_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   }
 
-  /// Watches a folder for documents that come, go or change.
-  void WatchFolder(const std::string& path) {
-    folder_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    // IN_CREATE of a symbolic link is how a mounted ConfigMap changes.
-    inotify_add_watch(folder_, path.c_str(),
-                      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE);
-  }
+  /// Tells of documents that come, go or change in a folder.
+  void WatchFolder(const std::string& path) { folder_.emplace(path); }
   /// Any thread.
   void RequestShutdown() {
     const uint64_t one = 1;
     [[maybe_unused]] auto written = write(requests_, &one, sizeof one);
   }
 
-  enum class What { kSignal, kRequest, kFolder, kTimeout };
+  enum class What { kSignal, kRequest, kFolder, kTimeout, kNothing };
   struct Event {
     What what;
     int signal = 0;
   };
   Event Wait(int timeout_millis) {
-    pollfd fds[] = {{signals_, POLLIN, 0}, {requests_, POLLIN, 0}, {folder_, POLLIN, 0}};
-    const nfds_t count = folder_ >= 0 ? 3 : 2;
+    pollfd fds[] = {
+        {signals_, POLLIN, 0}, {requests_, POLLIN, 0}, {folder_ ? folder_->fd() : -1, POLLIN, 0}};
+    const nfds_t count = 3;
     if (poll(fds, count, timeout_millis) <= 0) return {What::kTimeout};
     if (fds[0].revents) {
       signalfd_siginfo info{};
@@ -70,19 +71,15 @@ class Wakeups {
       [[maybe_unused]] auto drained = read(requests_, &ignored, sizeof ignored);
       return {What::kRequest};
     }
-    if (count == 3 && fds[2].revents) {
-      char events[4096];
-      while (read(folder_, events, sizeof events) > 0) {
-      }
-      return {What::kFolder};
-    }
-    return {What::kTimeout};
+    if (fds[2].revents && folder_->Changed()) return {What::kFolder};
+    return {What::kNothing};
   }
+  int signals() const { return signals_; }
 
  private:
   int signals_ = -1;
   int requests_ = -1;
-  int folder_ = -1;
+  std::optional<runtime::FolderWatch> folder_;
 };
 
 telemetry::Level LevelOf(config::LogLevel level) {
@@ -122,32 +119,67 @@ int Fatal(const Log& log, std::string_view error) {
   return 1;
 }
 
-// Waits while the operator asked for traffic to go on after the signal: until the time is over. False if a
-// second signal came.
-bool BlockShutdown(Wakeups& wakeups, const config::Options& options, const Log& log) {
-  if (!options.block_shutdown || options.block_shutdown->count() <= 0) return true;
-  log.Info(base::StrCat("Blocking graceful shutdown for ",
-                        std::chrono::duration_cast<std::chrono::milliseconds>(*options.block_shutdown)
-                            .count(),
-                        "ms"));
-  const auto until = async::Clock::now() + *options.block_shutdown;
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - async::Clock::now());
-    if (left.count() <= 0) return true;
-    if (wakeups.Wait(static_cast<int>(left.count())).what == Wakeups::What::kSignal) return false;
-  }
+[[noreturn]] void ExitAtOnce(int code) {
+  telemetry::Logger::Global().StopWriterThread();
+  _exit(code);
 }
 
-// Ends the process at once when a second signal comes while the first is still being obeyed.
-std::thread WatchForSecondSignal(Wakeups& wakeups, std::atomic<bool>& done, const Log& log) {
-  return std::thread([&wakeups, &done, log] {
-    while (!done) {
-      if (wakeups.Wait(50).what != Wakeups::What::kSignal) continue;
+// Waits while the operator asked for traffic to go on after the signal: until the time is over or every
+// app's health check fails. A second signal, or a forced shutdown by the API, ends the process.
+void BlockShutdown(Wakeups& wakeups, const config::Options& options, const runtime::Host& host,
+                   const std::atomic<bool>& force_exit, const Log& log) {
+  if (!options.block_shutdown || options.block_shutdown->count() <= 0) return;
+  using std::chrono::milliseconds;
+  log.Info(base::StrCat("Blocking graceful shutdown for ",
+                        std::chrono::duration_cast<milliseconds>(*options.block_shutdown).count(),
+                        "ms or until the app is unhealthy"));
+  const auto until = async::Clock::now() + *options.block_shutdown;
+  while (!host.AllAppsUnhealthy()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - async::Clock::now());
+    if (left.count() <= 0) return;
+    const auto event = wakeups.Wait(static_cast<int>(std::min<int64_t>(left.count(), 100)));
+    if (event.what == Wakeups::What::kSignal && event.signal != SIGHUP) {
       log.Fatal("Received a second signal; exiting at once");
-      _exit(1);
+      ExitAtOnce(1);
     }
-  });
+    if (event.what == Wakeups::What::kRequest && force_exit) ExitAtOnce(1);
+  }
+  log.Info("Application is unhealthy; going on with the shutdown");
 }
+
+// While the main thread is busy with something that may take long, ends the process on a signal.
+class SignalGuard {
+ public:
+  SignalGuard(const Wakeups& wakeups, const Log& log, const char* text, int exit_code)
+      : end_(eventfd(0, EFD_CLOEXEC)), thread_([this, fd = wakeups.signals(), log, text, exit_code] {
+          while (true) {
+            pollfd fds[] = {{fd, POLLIN, 0}, {end_, POLLIN, 0}};
+            if (poll(fds, 2, -1) < 0) continue;
+            if (fds[1].revents) return;
+            signalfd_siginfo info{};
+            if (read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+            if (info.ssi_signo == SIGHUP) continue;
+            if (exit_code == 0) {
+              log.Info(text);
+            } else {
+              log.Fatal(text);
+            }
+            ExitAtOnce(exit_code);
+          }
+        }) {}
+  ~SignalGuard() {
+    const uint64_t one = 1;
+    [[maybe_unused]] auto written = write(end_, &one, sizeof one);
+    thread_.join();
+    close(end_);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+ private:
+  const int end_;
+  std::thread thread_;
+};
 
 int Run(config::Options options, Wakeups& wakeups) {
   const config::ProcessEnv env;
@@ -160,6 +192,7 @@ int Run(config::Options options, Wakeups& wakeups) {
   log.Info(base::StrCat("Starting Dapr Runtime -- version ", daprd::kBuildInfo.version,
                         " -- commit ", daprd::kBuildInfo.git_commit));
   const auto begin = async::Clock::now();
+  runtime::ExportEnvironment(options);
   std::atomic<bool> force_exit{false};
   runtime::Host host({.options = options,
                       .env = env,
@@ -169,38 +202,46 @@ int Run(config::Options options, Wakeups& wakeups) {
                         if (force) force_exit = true;
                         wakeups.RequestShutdown();
                       }});
+  // Before the start reads the folder, so that no change falls in between.
+  if (!options.apps_path.empty()) wakeups.WatchFolder(options.apps_path);
+  std::optional<SignalGuard> guard(std::in_place, wakeups, log,
+                                   "Received a signal before the start was complete; exiting", 0);
   if (auto started = host.Start(); !started) return Fatal(log, started.error().message);
+  guard.reset();
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(async::Clock::now() - begin);
   log.Info(base::StrCat("dapr initialized. Status: Running. Init Elapsed ", elapsed.count(), "ms"));
   // From here on lines go through a thread, so that a slow reader of our output stalls no request.
   telemetry::Logger::Global().StartWriterThread();
-  if (!options.apps_path.empty()) wakeups.WatchFolder(options.apps_path);
 
   bool reload = false;
+  bool reaped = true;
   while (true) {
-    // Editors and mounts change a folder in several steps; one reload a short while after the last.
-    const Wakeups::Event event = wakeups.Wait(reload ? 50 : -1);
+    // Editors and mounts change a folder in several steps; one reload a short while after the last. Apps
+    // that were taken out are looked after until their last requests are over.
+    const Wakeups::Event event = wakeups.Wait(reload ? 50 : reaped ? -1 : 200);
     if (event.what == Wakeups::What::kFolder) {
       reload = true;
       continue;
     }
+    if (event.what == Wakeups::What::kNothing) continue;
     if (event.what == Wakeups::What::kTimeout) {
-      if (reload) host.ReloadApps();
-      reload = false;
+      if (std::exchange(reload, false)) host.ReloadApps();
+      reaped = host.Reap();
       continue;
     }
     if (event.what == Wakeups::What::kSignal && event.signal == SIGHUP) {
+      if (options.apps_path.empty()) {
+        log.Info("Received signal 'hangup'; there is nothing to read again (no --apps-path)");
+        continue;
+      }
       log.Info("Received signal 'hangup'; reading the apps folder again");
-      if (!options.apps_path.empty()) host.ReloadApps();
+      reload = true;
       continue;
     }
     if (event.what == Wakeups::What::kRequest) {
       log.Info("Shutdown requested via API");
-      if (force_exit) {
-        telemetry::Logger::Global().StopWriterThread();
-        _exit(1);
-      }
+      if (force_exit) ExitAtOnce(1);
     } else {
       log.Info(base::StrCat("Received signal '",
                             event.signal == SIGINT ? "interrupt" : "terminated",
@@ -208,17 +249,11 @@ int Run(config::Options options, Wakeups& wakeups) {
     }
     break;
   }
-  if (!BlockShutdown(wakeups, options, log)) {
-    log.Fatal("Received a second signal; exiting at once");
-    telemetry::Logger::Global().StopWriterThread();
-    _exit(1);
-  }
+  BlockShutdown(wakeups, options, host, force_exit, log);
   log.Info("Dapr is shutting down");
-  std::atomic<bool> done{false};
-  std::thread second = WatchForSecondSignal(wakeups, done, log);
+  guard.emplace(wakeups, log, "Received a second signal; exiting at once", 1);
   const bool clean = host.Stop();
-  done = true;
-  second.join();
+  guard.reset();
   log.Info("Dapr runtime stopped");
   log.Info(clean ? "Daprd shutdown gracefully" : "Daprd shut down with requests cut off");
   telemetry::Logger::Global().StopWriterThread();

@@ -3,6 +3,30 @@
 #include "base/strings.hpp"
 
 namespace http {
+namespace {
+
+// Canceled when either of two is.
+class EitherToken {
+ public:
+  EitherToken(async::CancelToken* first, async::CancelToken& second) {
+    if (first && !first_.HookInto(*first)) token_.Cancel();
+    if (!second_.HookInto(second)) token_.Cancel();
+  }
+  async::CancelToken& token() { return token_; }
+
+ private:
+  struct Hook : async::CancelHook {
+    explicit Hook(async::CancelToken* target)
+        : CancelHook([](CancelHook* hook) { static_cast<Hook*>(hook)->target->Cancel(); }),
+          target(target) {}
+    async::CancelToken* target;
+  };
+  async::CancelToken token_;
+  Hook first_{&token_};
+  Hook second_{&token_};
+};
+
+}  // namespace
 
 base::Error EndOfWait(async::Wake wake, std::string_view what, const Origin& origin) {
   if (wake == async::Wake::kTimeout) {
@@ -13,13 +37,21 @@ base::Error EndOfWait(async::Wake wake, std::string_view what, const Origin& ori
                      base::StrCat("canceled ", what, " ", origin.address.ToString()));
 }
 
+base::Error ClientClosing() {
+  return base::Error(base::Kind::kUnavailable, "the HTTP client is closing");
+}
+
 async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Context& context,
                                                                 const Origin& origin,
-                                                                std::chrono::milliseconds timeout) {
+                                                                std::chrono::milliseconds timeout,
+                                                                async::CancelToken& closing) {
   async::Loop& loop = *async::Loop::Current();
-  const async::Context bounded = context.Until(loop.After(timeout));
+  EitherToken stop(context.cancel, closing);
+  async::Context bounded = context.Until(loop.After(timeout));
+  bounded.cancel = &stop.token();
   // A dial that takes too long is an unreachable peer, unless the caller's own time is over.
   const auto judge = [&](base::Error error) {
+    if (closing.canceled()) return std::unexpected(ClientClosing());
     const bool slow = error.kind == base::Kind::kTimeout && loop.now() < context.deadline;
     if (slow || error.kind == base::Kind::kUnavailable) error.kind = base::Kind::kUnreachable;
     return std::unexpected(std::move(error));

@@ -38,6 +38,7 @@ struct ClientPool {
   std::size_t users = 0;  // calls of Send
   Http1Pool http1;
   std::vector<std::unique_ptr<Http2>> http2;
+  const std::shared_ptr<Http2Queue> queue = std::make_shared<Http2Queue>();
   // One dial at a time serves all who wait for it.
   bool dialing = false;
   uint64_t dials = 0;
@@ -75,11 +76,16 @@ class Http1Permit {
 /// Why a wait for `what` (some text before the address) ended without result.
 base::Error EndOfWait(async::Wake wake, std::string_view what, const Origin& origin);
 
-/// Connects and, where the origin asks for it, does the TLS handshake; both within `timeout`.
+/// Why a closing client sends nothing.
+base::Error ClientClosing();
+
+/// Connects and, where the origin asks for it, does the TLS handshake; both within `timeout` and
+/// until `closing` is canceled.
 /// Failures to get a connection are kUnreachable, or kTimeout if the context's own deadline has
 /// passed.
 async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Context& context,
                                                                 const Origin& origin,
-                                                                std::chrono::milliseconds timeout);
+                                                                std::chrono::milliseconds timeout,
+                                                                async::CancelToken& closing);
 
 }  // namespace http

@@ -7,15 +7,7 @@
 namespace http {
 namespace {
 
-// Up to here the first piece of a body is copied behind the head, so that the request is one write
-// and can be repeated; larger pieces are sent from where they lie.
-constexpr std::size_t kCopy = 16 * 1024;
 constexpr std::size_t kPumpAhead = 64 * 1024;
-
-// A request without a body says so only where the method leads one to expect it.
-bool ExpectsBody(std::string_view method) {
-  return method == "POST" || method == "PUT" || method == "PATCH";
-}
 
 }  // namespace
 
@@ -47,74 +39,6 @@ void Http1ClientConnection::Unlist() {
   pool_->in_use_[place_] = last;
   last->place_ = place_;
   pool_->in_use_.pop_back();
-}
-
-base::Status Http1ClientConnection::Prepare(const RequestHead& head, Body* body,
-                                            Http1Request& request) {
-  request.ready = true;
-  request.complete = true;
-  SendOptions options;
-  std::string_view chunk;
-  Body::Poll poll = body ? body->TryRead(chunk) : Body::Poll::kEnd;
-  if (poll == Body::Poll::kError) return std::unexpected(body->error());
-  const auto length = body ? body->length() : std::nullopt;
-  const bool trailers = poll == Body::Poll::kEnd && body && body->trailers();
-
-  if (poll == Body::Poll::kEnd && !trailers) {
-    if (ExpectsBody(head.method)) options.framing = SendFraming::kLength;
-    AppendRequestHead(request.bytes, head, options);
-    return {};
-  }
-  if (length && !trailers) {
-    options.framing = request.framing = SendFraming::kLength;
-    options.length = request.left = *length;
-    AppendRequestHead(request.bytes, head, options);
-    request.complete = false;
-    if (poll == Body::Poll::kChunk) {
-      if (chunk.size() > request.left) {
-        return base::Fail(base::Kind::kInternal, "a request body is longer than it said");
-      }
-      if (chunk.size() > kCopy) {
-        request.direct = chunk;
-      } else {
-        request.bytes.append(chunk);
-        request.left -= chunk.size();
-        // Asking on also tells the body that its piece is not needed any more.
-        if (request.left == 0) {
-          if (body->TryRead(chunk) == Body::Poll::kError) return std::unexpected(body->error());
-          request.complete = true;
-        }
-      }
-    }
-    return {};
-  }
-  // Of unknown length. If all of it is here already, the length is known after all.
-  std::string first;
-  if (poll == Body::Poll::kChunk && chunk.size() <= kCopy) {
-    first = StringPool::Take();
-    first.assign(chunk);
-    poll = body->TryRead(chunk);
-    if (poll == Body::Poll::kError) return std::unexpected(body->error());
-    if (poll == Body::Poll::kEnd && !body->trailers()) {
-      options.framing = SendFraming::kLength;
-      options.length = first.size();
-      AppendRequestHead(request.bytes, head, options);
-      request.bytes.append(first);
-      StringPool::Give(std::move(first));
-      return {};
-    }
-  }
-  options.framing = request.framing = SendFraming::kChunked;
-  AppendRequestHead(request.bytes, head, options);
-  if (!first.empty()) {
-    AppendChunkSize(request.bytes, first.size());
-    request.bytes.append(first).append("\r\n");
-    StringPool::Give(std::move(first));
-  }
-  request.complete = poll == Body::Poll::kEnd;
-  if (request.complete) AppendLastChunk(request.bytes, body->trailers());
-  if (poll == Body::Poll::kChunk) request.direct = chunk;
-  return {};
 }
 
 void Http1ClientConnection::Begin(Http1Request request, Body* body, ResponseHead& response) {
@@ -150,7 +74,7 @@ void Http1ClientConnection::Send(std::string_view data) {
   } else {
     request_.left -= data.size();
   }
-  if (data.size() <= kCopy) {
+  if (data.size() <= Http1Request::kCopy) {
     out.append(data).append(suffix);
     return;
   }

@@ -67,6 +67,13 @@ class Http1Pool {
 /// A request made ready to send. `bytes` holds the head and what was there of the body; when that
 /// is all of it (`complete`) the request can be sent again.
 struct Http1Request {
+  /// Up to here the first piece of a body is copied behind the head, so that the request is one
+  /// write and can be repeated; larger pieces are sent from where they lie.
+  static constexpr std::size_t kCopy = 16 * 1024;
+  /// Fills an empty request from head and body, taking from the body what is there. Fails with the
+  /// body's error.
+  base::Status Prepare(const RequestHead& head, Body* body);
+
   std::string bytes;
   bool ready = false;
   bool complete = false;
@@ -81,9 +88,6 @@ class Http1ClientConnection {
   ~Http1ClientConnection();
   Http1ClientConnection(const Http1ClientConnection&) = delete;
 
-  /// Turns head and body into `request`, taking from the body what is there. Fails with the body's
-  /// error.
-  static base::Status Prepare(const RequestHead& head, Body* body, Http1Request& request);
   /// Sends `request` and goes on pumping `body`. `response` is where the head will go.
   void Begin(Http1Request request, Body* body, ResponseHead& response);
   /// Gives a complete request back, to be sent elsewhere. Empty if it cannot be repeated.
@@ -169,6 +173,7 @@ class Http1ResponseBody final : public Body {
   const Headers* trailers() const override {
     return state_ == State::kEnd && !trailers_.empty() ? &trailers_ : nullptr;
   }
+  std::optional<std::string_view> Whole() override;
   std::optional<uint64_t> length() const override { return length_; }
 
  private:

@@ -28,7 +28,7 @@ Http1Connection::AbortHook::AbortHook(Http1Connection* connection) : connection(
 
 Http1Connection::Http1Connection(ServerCore& core, std::unique_ptr<net::Stream> stream,
                                  const void* tag)
-    : Http2Turn(core.loop),
+    : Turn(core.loop),
       core(core),
       stream(std::move(stream)),
       info(Describe(*this->stream, tag)) {
@@ -37,7 +37,7 @@ Http1Connection::Http1Connection(ServerCore& core, std::unique_ptr<net::Stream> 
 
 Http1Connection::~Http1Connection() {
   EndWatch();
-  stream->watch().OnWritable(nullptr);
+  if (stream) stream->watch().OnWritable(nullptr);
   Http1Exchange::Recycle(std::move(exchange));
   StringPool::Give(std::move(out_));
 }
@@ -205,6 +205,14 @@ void Http1Connection::LookForEnd() {
     }
   }
   if (!(exchange && exchange->chunk_lent())) in.Release();
+}
+
+std::unique_ptr<net::Stream> Http1Connection::TakeStream() {
+  EndWatch();
+  abort_.Unhook();
+  write_stall_.Cancel();
+  Unlink();
+  return std::move(stream);
 }
 
 void Http1Connection::Rest() {

@@ -13,7 +13,7 @@
 
 #include "async/task.hpp"
 #include "async/wait.hpp"
-#include "http/http2_turn.hpp"
+#include "http/turn.hpp"
 #include "http/read_buffer.hpp"
 #include "http/server_core.hpp"
 
@@ -21,13 +21,14 @@ namespace http {
 
 class Http1Exchange;
 
-class Http1Connection final : public Http2Turn {
+class Http1Connection final : public Turn {
  public:
   Http1Connection(ServerCore& core, std::unique_ptr<net::Stream> stream, const void* tag);
   ~Http1Connection();
 
   ServerCore& core;
-  const std::unique_ptr<net::Stream> stream;
+  /// Null once given away.
+  std::unique_ptr<net::Stream> stream;
   const ConnectionInfo info;
   ReadBuffer in;
   /// The request being read or handled; null while idle.
@@ -61,6 +62,9 @@ class Http1Connection final : public Http2Turn {
   /// While a request is handled: listens for the peer's end and wakes the reader of the body.
   void WatchPeer();
   void EndWatch();
+
+  /// Gives the socket to another protocol, for good. Nothing may be pending.
+  std::unique_ptr<net::Stream> TakeStream();
 
   /// Gives back all that an idle connection does not need. Nothing may be pending.
   void Rest();

@@ -74,12 +74,13 @@ class Http1Exchange final : public Exchange {
     const Headers* trailers() const override {
       return state_ == State::kEnd && !trailers_.empty() ? &trailers_ : nullptr;
     }
+    std::optional<std::string_view> Whole() override;
     std::optional<uint64_t> length() const override;
 
     bool done() const { return state_ == State::kEnd; }
     bool failed() const { return state_ == State::kFailed; }
     bool timed_out() const { return failed() && kind_ == base::Kind::kTimeout; }
-    bool lent() const { return lent_ > 0; }
+    bool lent() const { return lent_ > 0 || shown_; }
     bool Wake();
     void Fail(base::Kind kind, std::string_view message);
     /// True if what is left of the body cannot or should not be read to keep the connection.
@@ -101,6 +102,7 @@ class Http1Exchange final : public Exchange {
     uint64_t left_ = 0;
     uint64_t received_ = 0;
     std::size_t lent_ = 0;  // bytes of the input that the reader still looks at
+    bool shown_ = false;    // the reader looks at all of it through Whole
     ChunkDecoder decoder_;
     Headers trailers_;
     base::Kind kind_ = base::Kind::kProtocol;

@@ -67,6 +67,9 @@ bool HeadParser::Field(const HeaderView& field) {
         return true;
       }
       break;
+    case 7:
+      if (NameEquals(field.name, "upgrade")) framing_.upgrade = true;
+      break;
     case 10:
       if (NameEquals(field.name, "connection")) Connection(field.value);
       break;

@@ -29,6 +29,7 @@ struct Framing {
   bool keep_alive = false;  // Connection: keep-alive
   bool expect_continue = false;
   bool expect_unknown = false;
+  bool upgrade = false;  // there is an Upgrade field
   int minor = 1;  // HTTP/1.<minor>
 };
 

@@ -21,6 +21,7 @@ Http1Exchange::RequestBody::StallTimer::StallTimer(RequestBody* body) : body(bod
 void Http1Exchange::RequestBody::Begin(const Framing& framing) {
   trailers_.Clear();
   lent_ = 0;
+  shown_ = false;
   received_ = 0;
   waiter_ = nullptr;
   expect_ = false;
@@ -37,6 +38,15 @@ void Http1Exchange::RequestBody::Begin(const Framing& framing) {
 std::optional<uint64_t> Http1Exchange::RequestBody::length() const {
   if (owner_.parser_.framing().chunked) return std::nullopt;
   return total_;
+}
+
+std::optional<std::string_view> Http1Exchange::RequestBody::Whole() {
+  if (received_ > 0) return std::nullopt;
+  if (state_ == State::kEnd) return std::string_view();
+  const std::string_view held = owner_.connection_->in.view();
+  if (state_ != State::kLength || held.size() < left_) return std::nullopt;
+  shown_ = true;
+  return held.substr(0, static_cast<std::size_t>(left_));
 }
 
 base::Error Http1Exchange::RequestBody::error() const {
@@ -67,6 +77,7 @@ Body::Poll Http1Exchange::RequestBody::End() {
 
 Body::Poll Http1Exchange::RequestBody::TryRead(std::string_view& chunk) {
   Http1Connection& connection = *owner_.connection_;
+  shown_ = false;
   Release();
   stall_.Cancel();
   for (;;) {

@@ -40,6 +40,13 @@ Http1ResponseBody::~Http1ResponseBody() {
   }
 }
 
+std::optional<std::string_view> Http1ResponseBody::Whole() {
+  if (received_ > 0) return std::nullopt;
+  if (state_ == State::kEnd) return std::string_view();
+  if (state_ != State::kLength || connection_->in.size() < left_) return std::nullopt;
+  return connection_->in.view().substr(0, static_cast<std::size_t>(left_));
+}
+
 base::Error Http1ResponseBody::error() const {
   return base::Error(kind_, fault_);
 }

@@ -1,6 +1,7 @@
 // The life of one HTTP/1.1 connection: read a head, let the handler answer, write, again.
 #include "http/http1_connection.hpp"
 #include "http/http1_exchange.hpp"
+#include "http/http1_upgrade.hpp"
 #include "http/server_core.hpp"
 
 namespace http {
@@ -126,6 +127,17 @@ async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stre
       exchange.Refuse(state == ParseState::kError ? fault.status : 417, fault.detail);
       co_await Linger(connection);
       co_return;
+    }
+
+    if (exchange.parser().framing().upgrade) {
+      auto upgrade = co_await AcceptUpgrade(connection);
+      if (connection.broken()) co_return;
+      if (upgrade) {
+        // A task of its own, so that this one's frame and buffers go.
+        core.connections.Spawn(
+            ServeHttp2(core, connection.TakeStream(), connection.info, std::move(upgrade)));
+        co_return;
+      }
     }
 
     // The answer.

@@ -1,5 +1,6 @@
 #include "http/http2_body.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "http/http2_session.hpp"
@@ -11,7 +12,16 @@ constexpr std::size_t kKeptCapacity = 4 * 1024;
 }  // namespace
 
 void Http2Body::Credit(std::size_t bytes) {
+  const std::size_t free = std::min(preloaded_, bytes);
+  preloaded_ -= free;
+  bytes -= free;
   if (session_ && bytes != 0) session_->Consumed(id_, bytes, !ended_ && !discarded_);
+}
+
+void Http2Body::Preload(std::string_view data) {
+  arrived_.assign(data);
+  preloaded_ = data.size();
+  ended_ = true;
 }
 
 void Http2Body::Append(std::string_view data) {
@@ -52,6 +62,7 @@ Body::Poll Http2Body::TryRead(std::string_view& chunk) {
   }
   if (!arrived_.empty()) {
     handed_.swap(arrived_);
+    taken_ = true;
     chunk = handed_;
     return Poll::kChunk;
   }
@@ -60,6 +71,11 @@ Body::Poll Http2Body::TryRead(std::string_view& chunk) {
   if (handed_.capacity() > kKeptCapacity) std::string().swap(handed_);
   if (arrived_.capacity() > kKeptCapacity) std::string().swap(arrived_);
   return Poll::kPending;
+}
+
+std::optional<std::string_view> Http2Body::Whole() {
+  if (!ended_ || taken_ || discarded_) return std::nullopt;
+  return arrived_;
 }
 
 base::Error Http2Body::error() const {

@@ -27,6 +27,8 @@ class Http2Body final : public Body {
     session_ = session;
     id_ = id;
   }
+  /// The whole body, which came by another way than DATA frames and so opens no window.
+  void Preload(std::string_view data);
   void set_length(uint64_t length) { length_ = length; }
   /// Data from the wire; dropped and credited at once after Discard.
   void Append(std::string_view data);
@@ -54,6 +56,7 @@ class Http2Body final : public Body {
   void OnReady(async::Waiter* waiter) override { waiter_ = waiter; }
   base::Error error() const override;
   const Headers* trailers() const override { return trailers_.get(); }
+  std::optional<std::string_view> Whole() override;
   std::optional<uint64_t> length() const override { return length_; }
 
  private:
@@ -67,9 +70,11 @@ class Http2Body final : public Body {
   std::unique_ptr<base::Error> error_;
   std::optional<uint64_t> length_;
   std::size_t unwanted_ = 0;
+  std::size_t preloaded_ = 0;  // bytes still to be taken that are not the windows'
   int32_t id_ = 0;
   bool ended_ = false;
   bool discarded_ = false;
+  bool taken_ = false;  // a piece has been handed out
 };
 
 }  // namespace http

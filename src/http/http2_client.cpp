@@ -13,9 +13,11 @@ namespace {
 
 class ClientConnection final : public Http2ClientConnection, public Http2Connection {
  public:
-  ClientConnection(std::unique_ptr<net::Stream> stream, const ClientOptions& options)
+  ClientConnection(std::unique_ptr<net::Stream> stream, const ClientOptions& options,
+                   std::shared_ptr<Http2Queue> queue)
       : Http2Connection(std::move(stream), TimesOf(options)),
-        session_(loop(), *this, options, Http2Connection::stream().peer().ToString()) {}
+        session_(loop(), *this, options, Http2Connection::stream().peer().ToString()),
+        queue_(std::move(queue)) {}
 
   void Open(async::Gate& gate) {
     Begin(session_);
@@ -30,7 +32,7 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
   std::size_t room() const override { return leaving_ ? 0 : session_.room(); }
   async::TimePoint idle_since() const override { return session_.idle_since(); }
 
-  async::Task<Outcome> Send(const async::Context& context, RequestHead head, Body* body,
+  async::Task<Outcome> Send(const async::Context& context, const RequestHead& head, Body* body,
                             InterimObserver* interim) override {
     if (!usable()) {
       co_return Outcome{base::Fail(base::Kind::kUnavailable, session_.Describe("is closing")),
@@ -93,14 +95,25 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
   async::TimePoint Check(async::TimePoint) override { return async::kForever; }
 
   void OnSettled() override {
+    if (queue_) {
+      // Each takes a place, here or elsewhere, or gives up.
+      for (auto left = queue_->waiting; left != 0 && usable() && room() != 0; --left) {
+        queue_->room.PulseOne();
+      }
+    }
     if (!leaving_ || session_.open_streams() != 0) return;
     session_.Leave();
     CloseWhenFlushed();
   }
 
-  void OnEnded() override { closed_.Set(); }
+  void OnEnded() override {
+    const auto queue = std::move(queue_);
+    closed_.Set();  // *this may be gone
+    if (queue) queue->room.Pulse();
+  }
 
   Http2ClientSession session_;
+  std::shared_ptr<Http2Queue> queue_;
   async::Event closed_;
   bool leaving_ = false;
 };
@@ -108,8 +121,10 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
 }  // namespace
 
 std::unique_ptr<Http2ClientConnection> Http2ClientConnection::Start(
-    async::Gate& gate, std::unique_ptr<net::Stream> stream, const ClientOptions& options) {
-  auto connection = std::make_unique<ClientConnection>(std::move(stream), options);
+    async::Gate& gate, std::unique_ptr<net::Stream> stream, const ClientOptions& options,
+    std::shared_ptr<Http2Queue> queue) {
+  auto connection =
+      std::make_unique<ClientConnection>(std::move(stream), options, std::move(queue));
   connection->Open(gate);
   return connection;
 }

@@ -4,17 +4,27 @@
 #include <memory>
 
 #include "async/gate.hpp"
+#include "async/wait.hpp"
 #include "http/client.hpp"
 
 namespace http {
+
+/// Those who wait because every connection to an origin is full. Connections wake them in the order
+/// in which they came, one for each place that becomes free, and all when a connection ends.
+struct Http2Queue {
+  async::Event room;
+  std::size_t waiting = 0;
+};
 
 class Http2ClientConnection {
  public:
   virtual ~Http2ClientConnection() = default;
   /// Takes a connected stream (handshake done), sends the preface and starts reading in `gate`.
+  /// `queue` may be null.
   static std::unique_ptr<Http2ClientConnection> Start(async::Gate& gate,
                                                       std::unique_ptr<net::Stream> stream,
-                                                      const ClientOptions& options);
+                                                      const ClientOptions& options,
+                                                      std::shared_ptr<Http2Queue> queue = nullptr);
 
   /// False once GOAWAY was seen, the connection failed or Shutdown was called.
   virtual bool usable() const = 0;
@@ -30,8 +40,9 @@ class Http2ClientConnection {
     /// written), so it may be sent again on another connection.
     bool unprocessed = false;
   };
-  virtual async::Task<Outcome> Send(const async::Context& context, RequestHead head, Body* body,
-                                    InterimObserver* interim) = 0;
+  /// `head` must stay until the task ends.
+  virtual async::Task<Outcome> Send(const async::Context& context, const RequestHead& head,
+                                    Body* body, InterimObserver* interim) = 0;
   /// Finishes open streams (no new ones), then closes; or aborts now.
   virtual void Shutdown(bool abort) = 0;
   /// Set when the connection has ended and may be destroyed.

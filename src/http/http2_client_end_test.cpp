@@ -6,13 +6,6 @@ namespace {
 using namespace test;
 using Outcome = Http2ClientConnection::Outcome;
 
-RequestHead Head(std::string method, std::string target) {
-  RequestHead head;
-  head.method = std::move(method);
-  head.target = std::move(target);
-  head.authority = "test";
-  return head;
-}
 async::Task<void> Echo(Exchange& exchange) {
   const async::Context context(async::kForever, &exchange.cancel());
   exchange.Start(ResponseHead{});
@@ -165,78 +158,6 @@ TEST(Http2Client, FailingRequestBodyFailsTheRequest) {
   EXPECT_TRUE(rig.RunUntil([&] { return rig.core.in_flight == 0; }));
 }
 
-TEST(Http2Client, DrainingServerLosesNoRequest) {
-  Rig rig;
-  rig.handler.later = [&](Exchange& exchange) -> async::Task<void> {
-    const async::Context context;
-    co_await async::Sleep(context, rig.loop.After(milliseconds(3)));
-    exchange.Respond(ResponseHead{}, "ok");
-  };
-  auto* client = &rig.Connect();
-  int good = 0;
-  int bad = 0;
-  int resent = 0;
-  async::Gate gate;
-  const auto worker = [&]() -> async::Task<void> {
-    const async::Context context;
-    for (int i = 0; i < 20; ++i) {
-      Outcome outcome = co_await client->Send(context, Head("GET", "/"), nullptr, nullptr);
-      if (outcome.response) {
-        auto body = co_await ReadAll(*outcome.response->body, context, 100);
-        ++(body && *body == "ok" ? good : bad);
-      } else {
-        ++(outcome.unprocessed ? resent : bad);
-        if (outcome.unprocessed) co_return;
-      }
-    }
-  };
-  rig.loop.Post([&] {
-    for (int i = 0; i < 50; ++i) gate.Spawn(worker());
-  });
-  EXPECT_TRUE(rig.RunUntil([&] { return good > 200; }));
-  rig.loop.Post([&] { rig.core.drain.Cancel(); });
-  EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
-  EXPECT_EQ(bad, 0);
-  EXPECT_FALSE(client->usable());
-  EXPECT_TRUE(rig.RunUntil([&] { return client->closed().is_set(); }));
-  EXPECT_TRUE(rig.RunUntil([&] { return rig.core.connections.size() == 0; }));
-}
-
-TEST(Http2Client, GoAwayTellsWhatWasNotProcessed) {
-  Rig rig;
-  net::Socket far;
-  auto& client = rig.Connect({}, &far);
-  RawPeer server(rig, std::move(far));
-  std::vector<std::pair<std::string, bool>> failures;
-  async::Gate gate;
-  const auto one = [&](bool with_body) -> async::Task<void> {
-    const async::Context context;
-    StringBody body("data");
-    Outcome outcome =
-        co_await client.Send(context, Head("POST", "/"), with_body ? &body : nullptr, nullptr);
-    failures.emplace_back(outcome.response ? "" : outcome.response.error().message,
-                          outcome.unprocessed);
-  };
-  rig.loop.Post([&] {
-    gate.Spawn(one(false));  // stream 1
-    gate.Spawn(one(false));  // stream 3
-    gate.Spawn(one(true));   // stream 5
-  });
-  EXPECT_EQ(server.NextOf(NGHTTP2_HEADERS, 5).id, 5);
-  server.Send(MakeFrame(NGHTTP2_SETTINGS, 0, 0) +
-              MakeFrame(NGHTTP2_GOAWAY, 0, 0, Be32(1) + Be32(NGHTTP2_NO_ERROR) + "so long"));
-  EXPECT_TRUE(rig.RunUntil([&] { return failures.size() == 2; }));
-  EXPECT_TRUE(failures.at(0).second || failures.at(1).second);
-  EXPECT_FALSE(failures.at(0).second && failures.at(1).second) << "a body was touched";
-  EXPECT_NE(failures.at(0).first.find("so long"), std::string::npos);
-  EXPECT_FALSE(client.usable());
-  EXPECT_EQ(client.streams(), 1u);
-  server.Send(MakeFrame(NGHTTP2_RST_STREAM, 0, 1, Be32(NGHTTP2_REFUSED_STREAM)));
-  EXPECT_TRUE(rig.RunUntil([&] { return failures.size() == 3; }));
-  EXPECT_TRUE(failures.at(2).second);
-  EXPECT_TRUE(rig.RunUntil([&] { return client.closed().is_set(); }));
-}
-
 TEST(Http2Client, LostConnectionFailsRequestsWithTheAddress) {
   Rig rig;
   net::Socket far;
@@ -325,43 +246,6 @@ TEST(Http2Client, TooLargeResponseHeadIsRefused) {
   EXPECT_TRUE(client.usable());
 }
 
-TEST(Http2Client, ConnectionsBeginWhileOthersSend) {
-  Rig rig;
-  rig.handler.now = [](Exchange& exchange) {
-    exchange.Respond(ResponseHead{}, "ok");
-    return true;
-  };
-  int good = 0;
-  async::Gate gate;
-  const auto one = [&](Http2ClientConnection& client) -> async::Task<void> {
-    const async::Context context(rig.loop.After(milliseconds(3000)));
-    Outcome outcome = co_await client.Send(context, Head("GET", "/"), nullptr, nullptr);
-    good += outcome.response && *co_await ReadAll(*outcome.response->body, context, 100) == "ok";
-  };
-  rig.Connect();
-  std::vector<net::Socket> ours;
-  std::vector<net::Socket> theirs;
-  for (int i = 0; i < 2; ++i) {
-    auto [near, far] = TcpPair();
-    ours.push_back(std::move(near));
-    theirs.push_back(std::move(far));
-  }
-  // In one turn: the first says goodbye, two others begin, and all of it is written at its end.
-  rig.loop.Post([&] {
-    rig.clients.at(0)->Shutdown(false);
-    for (net::Socket& socket : ours) {
-      auto stream = net::Stream::Open(rig.loop, std::move(socket));
-      ASSERT_TRUE(stream);
-      rig.clients.push_back(Http2ClientConnection::Start(rig.client_gate, std::move(*stream), {}));
-      gate.Spawn(one(*rig.clients.back()));
-    }
-  });
-  rig.Settle();
-  for (net::Socket& socket : theirs) rig.Serve(std::move(socket));
-  EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
-  EXPECT_EQ(good, 2);
-}
-
 TEST(Http2Client, HeadsOfManyFramesOnManyConnections) {
   Rig rig;
   async::Event go;
@@ -399,32 +283,6 @@ TEST(Http2Client, HeadsOfManyFramesOnManyConnections) {
   rig.loop.Post([&] { go.Set(); });
   EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
   EXPECT_EQ(good, 30);
-}
-
-TEST(Http2Client, GracefulShutdownFinishesStreams) {
-  Rig rig;
-  async::Event go;
-  rig.handler.later = [&](Exchange& exchange) -> async::Task<void> {
-    const async::Context forever;
-    co_await go.Wait(forever);
-    exchange.Respond(ResponseHead{}, "done");
-  };
-  auto& client = rig.Connect();
-  bool good = false;
-  async::Gate gate;
-  const auto one = [&]() -> async::Task<void> {
-    const async::Context context;
-    Outcome outcome = co_await client.Send(context, Head("GET", "/"), nullptr, nullptr);
-    good = outcome.response && *co_await ReadAll(*outcome.response->body, context, 100) == "done";
-  };
-  rig.loop.Post([&] { gate.Spawn(one()); });
-  EXPECT_TRUE(rig.RunUntil([&] { return rig.core.in_flight == 1; }));
-  rig.loop.Post([&] { client.Shutdown(false); });
-  rig.Settle();
-  EXPECT_FALSE(client.usable());
-  EXPECT_FALSE(client.closed().is_set());
-  rig.loop.Post([&] { go.Set(); });
-  EXPECT_TRUE(rig.RunUntil([&] { return client.closed().is_set() && good; }));
 }
 
 }  // namespace

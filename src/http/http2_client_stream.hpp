@@ -39,6 +39,7 @@ class Http2ClientStream final : public Body, public Http2Stream {
   void OnReady(async::Waiter* waiter) override { in_.OnReady(waiter); }
   base::Error error() const override { return in_.error(); }
   const Headers* trailers() const override { return in_.trailers(); }
+  std::optional<std::string_view> Whole() override { return in_.Whole(); }
   std::optional<uint64_t> length() const override { return in_.length(); }
 
  private:

@@ -16,7 +16,6 @@ constexpr std::size_t kWriteSize = 64 * 1024;
 constexpr int kRounds = 4;
 constexpr milliseconds kLinger{1000};
 constexpr std::size_t kMaxDiscarded = 4 * 1024 * 1024;
-constexpr milliseconds kSettingsTimeout{10'000};
 
 std::span<char> ReadBuffer() {
   thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
@@ -33,7 +32,7 @@ Http2Connection::Deadline::Deadline(Http2Connection* connection)
       connection(connection) {}
 
 Http2Connection::Http2Connection(std::unique_ptr<net::Stream> stream, const Times& times)
-    : Http2Turn(stream->watch().loop()),
+    : Turn(stream->watch().loop()),
       stream_(std::move(stream)),
       times_(times),
       began_(loop().now()),
@@ -48,7 +47,8 @@ Http2Connection::Http2Connection(std::unique_ptr<net::Stream> stream, const Time
                 }),
       deadline_(this) {}
 
-void Http2Connection::Begin(Http2Session& session) {
+void Http2Connection::Begin(Http2Session& session, std::string first) {
+  unsent_ = std::move(first);
   session_ = &session;
   read_on_ = true;
   CheckBy(began_);
@@ -221,7 +221,7 @@ void Http2Connection::OnDeadline() {
   if (!session_->greeted() && due(began_ + times_.greeting_timeout)) {
     return fail("did not begin HTTP/2 in time");
   }
-  if (!session_->settings_acknowledged() && due(began_ + kSettingsTimeout)) {
+  if (!session_->settings_acknowledged() && due(began_ + times_.settings_timeout)) {
     session_->Terminate(NGHTTP2_SETTINGS_TIMEOUT);
     CloseWhenFlushed();
   }

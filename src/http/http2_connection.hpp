@@ -12,18 +12,19 @@
 
 #include "async/waiter.hpp"
 #include "http/http2_session.hpp"
-#include "http/http2_turn.hpp"
+#include "http/turn.hpp"
 #include "net/stream.hpp"
 
 namespace http {
 
-class Http2Connection : public Http2Turn, public Http2Session::Owner {
+class Http2Connection : public Turn, public Http2Session::Owner {
  public:
   struct Times {
     std::chrono::milliseconds keepalive_interval{0};  // 0 = no pings
     std::chrono::milliseconds keepalive_timeout{0};
     bool keepalive_without_streams = true;
     std::chrono::milliseconds greeting_timeout{10'000};  // to the peer's first SETTINGS
+    std::chrono::milliseconds settings_timeout{10'000};  // to its acknowledgement of ours
     std::chrono::milliseconds header_timeout{10'000};
     std::chrono::milliseconds write_stall_timeout{60'000};  // of the socket
   };
@@ -41,7 +42,8 @@ class Http2Connection : public Http2Turn, public Http2Session::Owner {
   Http2Connection(std::unique_ptr<net::Stream> stream, const Times& times);
   ~Http2Connection() = default;
 
-  void Begin(Http2Session& session);
+  /// `first` is sent before anything of HTTP/2.
+  void Begin(Http2Session& session, std::string first = {});
   /// Has Check run no later than at `time`.
   void CheckBy(async::TimePoint time);
   /// A stream is being opened: the peer must show signs of life while it is.

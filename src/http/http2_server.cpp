@@ -26,8 +26,15 @@ class Http2ServerConnection final : public Http2Connection {
         info_(std::move(info)),
         session_(core, info_, gate_, *this) {}
 
-  async::Task<void> Serve() {
-    Begin(session_);
+  async::Task<void> Serve(std::unique_ptr<Http2Upgrade> upgrade) {
+    if (upgrade) {
+      Begin(session_, std::move(upgrade->answer));
+      session_.Upgrade(std::move(upgrade->request), upgrade->body, upgrade->settings);
+      session_.Feed(upgrade->early);
+      upgrade.reset();
+    } else {
+      Begin(session_);
+    }
     if (!drain_.HookInto(core_.drain)) BeginDrain();
     if (!abort_.HookInto(core_.abort)) Abort();
     co_await ended_.Wait(async::Context());
@@ -45,6 +52,7 @@ class Http2ServerConnection final : public Http2Connection {
             .keepalive_timeout = options.keepalive_timeout,
             .keepalive_without_streams = true,
             .greeting_timeout = options.header_timeout,
+            .settings_timeout = options.header_timeout,
             .header_timeout = options.header_timeout,
             .write_stall_timeout = options.write_stall_timeout};
   }
@@ -106,11 +114,11 @@ class Http2ServerConnection final : public Http2Connection {
 }  // namespace
 
 async::Task<void> ServeHttp2(ServerCore& core, std::unique_ptr<net::Stream> stream,
-                             ConnectionInfo info) {
+                             ConnectionInfo info, std::unique_ptr<Http2Upgrade> upgrade) {
   // On the heap: a frame would keep room for the arguments beside it.
   auto connection =
       std::make_unique<Http2ServerConnection>(core, std::move(stream), std::move(info));
-  co_await connection->Serve();
+  co_await connection->Serve(std::move(upgrade));
 }
 
 }  // namespace http

@@ -1,6 +1,7 @@
 #include "http/http2_server_session.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "base/strings.hpp"
 
@@ -48,6 +49,22 @@ void Http2ServerSession::OnBeginHeaders(const nghttp2_frame& frame) {
   Link(*stream, frame.hd.stream_id);
   nghttp2_session_set_stream_user_data(handle(), frame.hd.stream_id,
                                        static_cast<Http2Stream*>(stream));
+}
+
+void Http2ServerSession::Upgrade(RequestHead request, std::string_view body,
+                                 std::string_view settings) {
+  auto* stream = new Http2ServerStream(*this);
+  stream->request_ = std::move(request);
+  stream->grpc_ = IsGrpcType(stream->request_.headers.Get("content-type").value_or(""));
+  UpgradeStream(*stream, settings, stream->request_.method == "HEAD");
+  if (!stream->open()) {
+    delete stream;
+    return;
+  }
+  stream->in_.set_length(body.size());
+  stream->in_.Preload(body);
+  stream->last_in_ = stream->last_out_ = loop_.now();
+  stream->Queue(Http2Stream::kHead);
 }
 
 void Http2ServerSession::OnField(const nghttp2_frame& frame, std::string_view name,
@@ -123,6 +140,27 @@ void Http2ServerSession::OnHeaders(const nghttp2_frame& frame) {
   if (stream->request_.target.empty()) stream->request_.target = stream->request_.authority;
   stream->last_in_ = stream->last_out_ = loop_.now();
   stream->Queue(Http2Stream::kHead);
+}
+
+bool Http2ServerSession::Park(Http2ServerStream& stream) {
+  // Nobody overtakes those who wait already.
+  if ((!full() && parked_.empty()) || lost()) return false;
+  stream.parked_ = true;
+  parked_.push_back(&stream);
+  return true;
+}
+
+void Http2ServerSession::Unpark(Http2ServerStream& stream) {
+  stream.parked_ = false;
+  std::erase(parked_, &stream);
+}
+
+void Http2ServerSession::ResumeParked() {
+  // They park again, in the same order, if the first of them fill the connection.
+  for (Http2ServerStream* stream : std::exchange(parked_, {})) {
+    stream->parked_ = false;
+    stream->Queue(Http2Stream::kHead);
+  }
 }
 
 void Http2ServerSession::Dispatch(Http2ServerStream& stream) {

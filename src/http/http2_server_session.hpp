@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "async/gate.hpp"
 #include "http/http2_server_stream.hpp"
@@ -18,6 +19,8 @@ class Http2ServerSession final : public Http2Session {
   Http2ServerSession(ServerCore& core, const ConnectionInfo& info, async::Gate& gate, Owner& owner);
   ~Http2ServerSession() override;
 
+  /// Before anything was fed: takes over a request, with its body, that came over HTTP/1.1.
+  void Upgrade(RequestHead request, std::string_view body, std::string_view settings);
   /// First half of a graceful end: tells the peer to open no more streams, and pings, so that the
   /// second half can refuse those that were under way. Idempotent.
   void BeginDrain();
@@ -31,6 +34,19 @@ class Http2ServerSession final : public Http2Session {
   /// Cuts streams that stall.
   void CheckStalls(async::TimePoint now);
 
+  /// Bytes of responses that streams hold until the peer takes them.
+  void CountUnsent(std::size_t bytes) { unsent_ += bytes; }
+  void CountSent(std::size_t bytes) {
+    unsent_ -= bytes;
+    if (!parked_.empty() && unsent_ <= core_.options.max_unsent / 2) ResumeParked();
+  }
+  std::size_t unsent() const { return unsent_; }
+  /// A peer that asks for more than it takes gets no more requests handled.
+  bool full() const { return unsent_ != 0 && unsent_ >= core_.options.max_unsent; }
+  /// Keeps a request for later if the connection is full; false if it may be handled now.
+  bool Park(Http2ServerStream& stream);
+  void Unpark(Http2ServerStream& stream);
+
   ServerCore& core() { return core_; }
   const ConnectionInfo& info() const { return info_; }
 
@@ -42,12 +58,15 @@ class Http2ServerSession final : public Http2Session {
   void OnGoAwaySent() override;
   void OnPong(uint64_t number) override;
   void OnRequestField(Http2ServerStream& stream, std::string_view name, std::string_view value);
+  void ResumeParked();
   void Dispatch(Http2ServerStream& stream);
   async::Task<void> Handle(Http2ServerStream& stream);
 
   ServerCore& core_;
   const ConnectionInfo& info_;
   async::Gate& gate_;
+  std::size_t unsent_ = 0;
+  std::vector<Http2ServerStream*> parked_;  // oldest first
   std::string cookie_;  // crumbs of the block being received
   bool draining_ = false;
   bool last_goaway_ = false;

@@ -13,9 +13,16 @@ namespace {
 // What a peer may go on sending, and for how long, once it has its response.
 constexpr std::size_t kMaxUnwanted = 32 * 1024;
 constexpr std::chrono::milliseconds kMaxOverdue{1000};
+// What a stream may have waiting while its connection has too much in all.
+constexpr std::size_t kModest = 16 * 1024;
 }  // namespace
 
 Http2ServerStream::Http2ServerStream(Http2ServerSession& session) : Http2Stream(session) {}
+
+Http2ServerStream::~Http2ServerStream() {
+  if (parked_) session().Unpark(*this);
+  DropOutput();
+}
 
 Http2ServerSession& Http2ServerStream::session() const {
   return *static_cast<Http2ServerSession*>(session_);
@@ -78,7 +85,10 @@ void Http2ServerStream::Respond(const ResponseHead& head, std::string_view body)
   if (!open_) return;
   const bool silent = head.status == 204 || head.status == 304;
   bodyless_ = silent || request_.method == "HEAD";
-  if (!bodyless_) out_.assign(body);
+  if (!bodyless_) {
+    out_.assign(body);
+    session().CountUnsent(body.size());
+  }
   last_out_ = session_->loop().now();
   SubmitHead(head, bodyless_ || body.empty(), silent ? std::nullopt : std::optional(body.size()));
 }
@@ -109,6 +119,7 @@ void Http2ServerStream::Write(std::string_view data) {
     out_at_ = 0;
   }
   out_.append(data);
+  session().CountUnsent(data.size());
   session_->Resume(*this);
 }
 
@@ -129,7 +140,9 @@ void Http2ServerStream::Abort() {
 }
 
 bool Http2ServerStream::congested() const {
-  return open_ && !cut_ && out_.size() - out_at_ >= session().core().options.write_high_water;
+  if (!open_ || cut_) return false;
+  const std::size_t most = session().core().options.write_high_water;
+  return unsent() >= (session().full() ? std::min(most, kModest) : most);
 }
 
 async::Task<base::Status> Http2ServerStream::Drain(const async::Context& context) {
@@ -151,7 +164,7 @@ async::Task<base::Status> Http2ServerStream::Drain(const async::Context& context
 // --- the stream ---------------------------------------------------------------------------------
 
 Http2Stream::Piece Http2ServerStream::NextPiece(std::size_t max) {
-  const std::size_t left = out_.size() - out_at_;
+  const std::size_t left = unsent();
   Piece piece;
   piece.size = std::min(left, max);
   piece.end = finished_ && piece.size == left;
@@ -162,11 +175,13 @@ Http2Stream::Piece Http2ServerStream::NextPiece(std::size_t max) {
 
 void Http2ServerStream::CopyPiece(std::size_t size, std::string& out) {
   out.append(out_, out_at_, size);
-  const std::size_t before = out_.size() - out_at_;
+  const std::size_t before = unsent();
   out_at_ += size;
+  session().CountSent(size);
   last_out_ = session_->loop().now();
-  const std::size_t mark = session().core().options.write_high_water;
-  if (before >= mark && before - size < mark) Queue(kRoom);
+  for (const std::size_t mark : {session().core().options.write_high_water, kModest}) {
+    if (before >= mark && before - size < mark) Queue(kRoom);
+  }
   if (out_at_ == out_.size() && out_.capacity() > 16 * 1024) {
     std::string().swap(out_);
     out_at_ = 0;
@@ -181,6 +196,7 @@ bool Http2ServerStream::Perform(uint8_t work) {
   }
   if (work & kRoom) drained_.Pulse();
   if (work & kClosed) {
+    DropOutput();
     if (cut_) cancel_.Cancel();
     in_.Notify();
     drained_.Pulse();
@@ -192,11 +208,18 @@ bool Http2ServerStream::Perform(uint8_t work) {
   return false;
 }
 
+void Http2ServerStream::DropOutput() {
+  session().CountSent(unsent());
+  std::string().swap(out_);
+  out_at_ = 0;
+}
+
 void Http2ServerStream::OnHead() {
   if (!open_) {
     handled_ = true;  // reset before anybody looked at it: costs no handler
     return;
   }
+  if (session().Park(*this)) return;
   if (too_large_) {
     Respond(ResponseHead{.status = 431}, "request header fields are too large\n");
     handled_ = true;

@@ -22,7 +22,7 @@ class Http2ServerStream final : public Exchange, public Http2Stream {
   }
 
   explicit Http2ServerStream(Http2ServerSession& session);
-  ~Http2ServerStream() override = default;
+  ~Http2ServerStream() override;
 
   Body& body() override { return reader_; }
   const ConnectionInfo& connection() const override;
@@ -47,6 +47,7 @@ class Http2ServerStream final : public Exchange, public Http2Stream {
     void OnReady(async::Waiter* waiter) override { stream_.in_.OnReady(waiter); }
     base::Error error() const override { return stream_.in_.error(); }
     const Headers* trailers() const override { return stream_.in_.trailers(); }
+    std::optional<std::string_view> Whole() override { return stream_.in_.Whole(); }
     std::optional<uint64_t> length() const override { return stream_.in_.length(); }
 
    private:
@@ -66,7 +67,10 @@ class Http2ServerStream final : public Exchange, public Http2Stream {
   void OnHandled();
   /// Cuts the stream for a stall. `now` against the session's limits.
   void CheckStalls(async::TimePoint now);
-  bool has_output() const { return out_at_ < out_.size(); }
+  std::size_t unsent() const { return out_.size() - out_at_; }
+  bool has_output() const { return unsent() != 0; }
+  /// Nobody will take the rest of the response.
+  void DropOutput();
   bool CanSend() const { return open_ && !finished_; }
   void SubmitHead(const ResponseHead& head, bool end, std::optional<std::size_t> length);
   /// True if all is said and the peer sends on.
@@ -82,6 +86,7 @@ class Http2ServerStream final : public Exchange, public Http2Stream {
   async::Event drained_;
   async::TimePoint last_in_;
   async::TimePoint last_out_;
+  bool parked_ = false;    // waits for the connection's output to drain before it is handled
   bool running_ = false;   // the handler has been called and has not returned
   bool handled_ = false;   // it has returned, or was never to be called
   bool bodyless_ = false;  // HEAD, 204, 304: no DATA frames

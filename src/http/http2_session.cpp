@@ -210,6 +210,19 @@ void Http2Session::Link(Http2Stream& stream, int32_t id) {
   ++open_count_;
 }
 
+void Http2Session::UpgradeStream(Http2Stream& stream, std::string_view settings,
+                                 bool head_request) {
+  if (nghttp2_session_upgrade2(session_, reinterpret_cast<const uint8_t*>(settings.data()),
+                               settings.size(), head_request, nullptr) != 0) {
+    return Terminate(NGHTTP2_INTERNAL_ERROR);
+  }
+  // The settings came with the request; the peer's preface is still to come.
+  greeted_ = false;
+  last_peer_id_ = 1;
+  Link(stream, 1);
+  nghttp2_session_set_stream_user_data(session_, 1, &stream);
+}
+
 void Http2Session::Close(Http2Stream& stream) {
   if (!std::exchange(stream.open_, false)) return;
   if (--open_count_ == 0) idle_since_ = loop_.now();

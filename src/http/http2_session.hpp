@@ -102,6 +102,8 @@ class Http2Session {
  protected:
   Http2Session(async::Loop& loop, Owner& owner, const Limits& limits, bool server);
   void Link(Http2Stream& stream, int32_t id);
+  /// Makes stream 1 of a request that came over HTTP/1.1; `settings` is the peer's, valid.
+  void UpgradeStream(Http2Stream& stream, std::string_view settings, bool head_request);
   Http2Stream* StreamOf(int32_t id) const;
   /// Counts a field against the limit. False if the list is over it and the field is to be dropped.
   bool CountField(std::size_t bytes);

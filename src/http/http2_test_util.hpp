@@ -37,6 +37,14 @@ class FunctionHandler final : public Handler {
   }
 };
 
+inline RequestHead Head(std::string method, std::string target) {
+  RequestHead head;
+  head.method = std::move(method);
+  head.target = std::move(target);
+  head.authority = "test";
+  return head;
+}
+
 /// Two ends of a TCP connection over loopback.
 inline std::pair<net::Socket, net::Socket> TcpPair() {
   net::Socket listener(socket(AF_INET, SOCK_STREAM, 0));

@@ -25,6 +25,7 @@ struct ServerOptions {
   std::size_t write_high_water = 256 * 1024;
   // HTTP/2
   uint32_t max_concurrent_streams = 1000;
+  std::size_t max_unsent = 4 * 1024 * 1024;  // of all streams; with more, new requests wait
   uint32_t stream_window = 256 * 1024;
   uint32_t connection_window = 1024 * 1024;
   uint32_t max_resets_per_second = 200;   // peer's RST_STREAM (rapid reset), bursts of 10 x

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "async/gate.hpp"
 #include "async/wait.hpp"
@@ -30,10 +31,19 @@ struct ServerCore {
 /// What there is to know of a connection; `tag` is the listener's.
 ConnectionInfo Describe(const net::Stream& stream, const void* tag);
 
+/// How an HTTP/1.1 connection becomes an HTTP/2 one (RFC 7540, section 3.2).
+struct Http2Upgrade {
+  RequestHead request;   // becomes stream 1
+  std::string body;      // all of it
+  std::string settings;  // the payload of the SETTINGS frame in HTTP2-Settings
+  std::string early;     // what the peer has sent behind the request
+  std::string answer;    // to be sent before anything else
+};
+
 /// Serves one connection until it ends; owns the stream. Runs inside `core.connections`.
 async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stream,
                              const void* tag);
 async::Task<void> ServeHttp2(ServerCore& core, std::unique_ptr<net::Stream> stream,
-                             ConnectionInfo info);
+                             ConnectionInfo info, std::unique_ptr<Http2Upgrade> upgrade = nullptr);
 
 }  // namespace http

@@ -163,12 +163,14 @@ async::Task<base::Status> ComponentLoader::Init(const async::Context& context,
   if (const auto* make = std::get_if<std::unique_ptr<contracts::StateStore> (*)()>(&descriptor.factory)) {
     std::shared_ptr<contracts::StateStore> store = (*make)();
     CO_RETURN_IF_ERROR(co_await store->Init(call, request));
-    CO_ASSIGN_OR_RETURN(
-        blocks::state::NamedStore named,
-        blocks::state::MakeNamedStore(store, component, properties, input_.app_id,
-                                      input_.app_namespace));
-    set_.state_stores.push_back(std::move(named));
     made = store;
+    auto named = blocks::state::MakeNamedStore(store, component, properties, input_.app_id,
+                                               input_.app_namespace);
+    if (!named) {
+      co_await store->Close(call);
+      co_return std::unexpected(std::move(named).error());
+    }
+    set_.state_stores.push_back(std::move(*named));
   } else if (const auto* make_secrets = std::get_if<std::unique_ptr<contracts::SecretStore> (*)()>(
                  &descriptor.factory)) {
     std::shared_ptr<contracts::SecretStore> store = (*make_secrets)();

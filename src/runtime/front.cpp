@@ -43,13 +43,23 @@ void Front::Refuse(http::Exchange& exchange, const base::Error& error) const {
   }
 }
 
+void Front::RefuseOverLimit(http::Exchange& exchange, const Instance& instance) const {
+  Refuse(exchange,
+         base::Error(base::Kind::kExhausted,
+                     base::StrCat("app ", instance.app_id(),
+                                  " has reached its limit of requests in flight or of memory for "
+                                  "request bodies (spec.limits)")));
+}
+
+bool Front::IsHealthProbe(const http::Exchange& exchange) const {
+  const std::string_view path = exchange.request().path();
+  return !speaks_grpc() && exchange.request().method == "GET" &&
+         (path == "/v1.0/healthz" || path == "/v1.0/healthz/outbound");
+}
+
 bool Front::TryProcessHealth(http::Exchange& exchange) const {
   // A probe of the process (kubelet dials the pod's IP) speaks for no app.
-  const std::string_view path = exchange.request().path();
-  if (speaks_grpc() || exchange.request().method != "GET" ||
-      (path != "/v1.0/healthz" && path != "/v1.0/healthz/outbound")) {
-    return false;
-  }
+  if (!IsHealthProbe(exchange)) return false;
   if (tables_.ready()) {
     http::ResponseHead head;
     head.status = 204;
@@ -71,7 +81,16 @@ bool Front::TryHandle(http::Exchange& exchange) {
     Refuse(exchange, instance.error());
     return true;
   }
-  return HandlerOf(**instance).TryHandle(exchange);
+  Instance& app = **instance;
+  // Health is about the runtime: an app at its limits must not make it look dead.
+  if (!app.limited() || IsHealthProbe(exchange)) return HandlerOf(app).TryHandle(exchange);
+  const uint64_t body = app.BodyCost(exchange.body().length());
+  if (!app.Enter(body)) {
+    RefuseOverLimit(exchange, app);
+    return true;
+  }
+  const Place place(app, body);
+  return HandlerOf(app).TryHandle(exchange);
 }
 
 async::Task<void> Front::Handle(http::Exchange& exchange) {
@@ -82,13 +101,13 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
   }
   // Keeps the app alive until this request is over, even if it is removed meanwhile.
   const std::shared_ptr<Instance> instance = (*found)->shared_from_this();
-  const uint64_t body = exchange.body().length().value_or(0);
+  if (!instance->limited() || IsHealthProbe(exchange)) {
+    co_await HandlerOf(*instance).Handle(exchange);
+    co_return;
+  }
+  const uint64_t body = instance->BodyCost(exchange.body().length());
   if (!instance->Enter(body)) {
-    Refuse(exchange,
-           base::Error(base::Kind::kExhausted,
-                       base::StrCat("app ", instance->app_id(),
-                                    " has reached its limit of requests in flight or of memory for "
-                                    "request bodies (spec.limits)")));
+    RefuseOverLimit(exchange, *instance);
     co_return;
   }
   const Place place(*instance, body);

@@ -29,6 +29,8 @@ class Front final : public http::Handler {
  private:
   http::Handler& HandlerOf(Instance& instance) const;
   void Refuse(http::Exchange& exchange, const base::Error& error) const;
+  void RefuseOverLimit(http::Exchange& exchange, const Instance& instance) const;
+  bool IsHealthProbe(const http::Exchange& exchange) const;
   bool TryProcessHealth(http::Exchange& exchange) const;
   bool speaks_grpc() const { return port_ == Port::kGrpc || port_ == Port::kInternal; }
 

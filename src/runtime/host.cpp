@@ -40,6 +40,23 @@ async::Task<void> StartInto(const Services& services, InstanceConfig config,
   result = co_await Instance::Start(services, std::move(config));
 }
 
+async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration grace) {
+  if (withdraw) co_await instance.Withdraw();
+  co_await instance.Stop(grace);
+}
+
+async::Task<void> StopSideBySide(const std::vector<std::pair<Instance*, bool>>& instances,
+                                 async::Duration grace) {
+  async::Gate gate;
+  for (const auto& [instance, withdraw] : instances) {
+    gate.Spawn(StopOne(*instance, withdraw, grace));
+  }
+  const async::Context patient;
+  co_await gate.Close(patient);
+}
+
+async::Task<void> WithdrawOne(Instance& instance) { co_await instance.Withdraw(); }
+
 }  // namespace
 
 Host::Host(Setup setup)
@@ -86,14 +103,19 @@ Host::Host(Setup setup)
   }
 }
 
-Host::~Host() {
+Host::~Host() { CloseAll(); }
+
+void Host::CloseAll() {
+  if (std::exchange(closed_, true)) return;
+  // With the servers go the last requests, and with these the last users of Instances and clients.
   listeners_.reset();
   metrics_server_.reset();
-  for (auto& instance : instances_) StopInstance(std::move(instance), false);
-  instances_.clear();
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.RunOn(i, [&] { tables_[static_cast<std::size_t>(i)].reset(); });
   }
+  std::vector<std::shared_ptr<Instance>> all = std::exchange(instances_, {});
+  for (auto& instance : std::exchange(retired_, {})) all.push_back(std::move(instance));
+  StopInstances(std::move(all));
   if (names_) {
     loops_.RunTaskOn(0, [&] { return CloseNameResolver(*names_); });
   }
@@ -109,7 +131,8 @@ const std::shared_ptr<const InstanceTable>& Host::Here() const {
 
 std::shared_ptr<blocks::invoke::Callee> Host::Find(std::string_view app_id,
                                                    std::string_view app_namespace) const {
-  auto instance = Here()->ById(app_id, app_namespace);
+  const auto& table = Here();
+  auto instance = table ? table->ById(app_id, app_namespace) : nullptr;
   if (!instance) return nullptr;
   blocks::invoke::Callee* callee = &instance->callee();
   return {std::move(instance), callee};
@@ -124,7 +147,8 @@ base::Status Host::Start() {
     ASSIGN_OR_RETURN(InstanceConfig config, ConfigFromOptions(options_, setup_.env, log_));
     configs.push_back(std::move(config));
   } else {
-    ASSIGN_OR_RETURN(configs, ReadApps());
+    ASSIGN_OR_RETURN(Apps apps, ReadApps());
+    configs = std::move(apps.configs);
   }
   StartNameResolution(process_configuration);
   for (InstanceConfig& config : configs) {
@@ -149,7 +173,6 @@ base::Status Host::Start() {
   for (auto& instance : instances_) {
     if (auto opened = OpenAppPorts(*instance); !opened) {
       if (single) return opened;
-      log_.WithAppId(instance->app_id()).Error(opened.error().message);
     }
     instance->MarkReady();
   }
@@ -158,7 +181,6 @@ base::Status Host::Start() {
 }
 
 void Host::StartNameResolution(const config::Configuration& configuration) {
-  base::Status status;
   loops_.RunTaskOn(0, [&] {
     return OpenNameResolver(configuration.name_resolution, options_, setup_.env,
                             setup_.components, log_, names_);
@@ -178,21 +200,25 @@ async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::C
   co_return std::move(resolved.addresses);
 }
 
-base::Result<std::vector<InstanceConfig>> Host::ReadApps() {
+base::Result<Host::Apps> Host::ReadApps() {
   ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
   for (const std::string& error : apps.errors) log_.Error(error);
   ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
   for (const std::string& warning : parsed.warnings) log_.Warning(warning);
-  std::vector<InstanceConfig> configs;
+  Apps out;
+  out.unreadable = !apps.errors.empty();
   for (const config::SharedApp& app : apps.apps) {
     auto config = ConfigFromSharedApp(app, parsed, options_, setup_.env, log_);
     if (config) {
-      configs.push_back(std::move(*config));
+      out.configs.push_back(std::move(*config));
     } else {
-      log_.Error(base::StrCat("app ", app.app_id, " is not served: ", config.error().message));
+      log_.WithAppId(app.app_id).Error(
+          base::StrCat("app ", app.app_id, " cannot be served as described in ",
+                       app.source.ToString(), ": ", config.error().message));
+      out.broken.push_back(app.app_id);
     }
   }
-  return configs;
+  return out;
 }
 
 base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig config) {
@@ -201,16 +227,34 @@ base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig confi
   return std::move(*result);
 }
 
-void Host::StopInstance(std::shared_ptr<Instance> instance, bool replaced) {
-  if (!instance) return;
-  // Requests it still serves hold it; they were given their time before this.
-  const auto patience = async::Clock::now() + options_.graceful_shutdown;
-  while (instance->in_flight() > 0 && async::Clock::now() < patience) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+bool Host::IsServed(const std::string& app_id) const {
+  return std::any_of(instances_.begin(), instances_.end(),
+                     [&](const auto& instance) { return instance->app_id() == app_id; });
+}
+
+void Host::StopInstances(std::vector<std::shared_ptr<Instance>> instances) {
+  if (instances.empty()) return;
+  // What a newer form of the app has taken over, its place in name resolution and its series, is left.
+  std::vector<std::pair<Instance*, bool>> stopping;
+  for (const auto& instance : instances) {
+    stopping.emplace_back(instance.get(), !IsServed(instance->app_id()));
   }
-  loops_.RunTaskOn(0, [&] { return instance->Stop(options_.graceful_shutdown); });
-  // Its successor has taken over the series.
-  if (!replaced) metrics_.DropApp(instance->app_id());
+  loops_.RunTaskOn(0, [&] { return StopSideBySide(stopping, options_.graceful_shutdown); });
+  for (const auto& [instance, last] : stopping) {
+    if (last) metrics_.DropApp(instance->app_id());
+  }
+}
+
+bool Host::Reap() {
+  // Whoever still uses an Instance (a request, a call from another app of the process) holds it.
+  std::vector<std::shared_ptr<Instance>> done;
+  std::erase_if(retired_, [&](std::shared_ptr<Instance>& instance) {
+    if (instance.use_count() > 1) return false;
+    done.push_back(std::move(instance));
+    return true;
+  });
+  StopInstances(std::move(done));
+  return retired_.empty();
 }
 
 void Host::Publish() {
@@ -246,23 +290,37 @@ base::Status Host::OpenProcessPorts() {
   } else {
     for (const std::string& host : hosts) {
       ASSIGN_OR_RETURN(const uint16_t grpc, open(Port::kGrpc, host, options_.grpc_port));
+      ports_.grpc = grpc;
       log_.Info(base::StrCat("API gRPC server is running on port ", grpc));
       ASSIGN_OR_RETURN(const uint16_t http, open(Port::kHttp, host, options_.http_port));
+      ports_.http = http;
       log_.Info(base::StrCat("HTTP server is running on port ", http));
     }
   }
   if (options_.public_port) {
     ASSIGN_OR_RETURN(const uint16_t port, open(Port::kPublic, options_.public_listen_address,
                                                *options_.public_port));
+    ports_.public_api = port;
     log_.Info(base::StrCat("Public HTTP server is running on port ", port));
   }
   metrics_server_ = std::make_unique<MetricsServer>(metrics_, loops_.size());
   if (options_.enable_metrics) {
     ASSIGN_OR_RETURN(const uint16_t port,
                      metrics_server_->Open(options_.metrics_listen_address, options_.metrics_port));
+    ports_.metrics = port;
     log_.Info(base::StrCat("metrics server started on ", options_.metrics_listen_address, ":", port));
   }
   return {};
+}
+
+std::vector<Listeners::Wanted> Host::WantedPorts(const InstanceConfig& config) const {
+  // Peers dial by IP and name no server, so the internal port is always one app's alone.
+  uint16_t internal = config.internal_port.value_or(0);
+  if (options_.apps_path.empty() && internal == 0) internal = StablePort(config.app_id);
+  std::vector<Listeners::Wanted> wanted = {{Port::kInternal, internal}};
+  if (config.http_port) wanted.push_back({Port::kHttp, *config.http_port});
+  if (config.grpc_port) wanted.push_back({Port::kGrpc, *config.grpc_port});
+  return wanted;
 }
 
 base::Status Host::OpenAppPorts(Instance& instance) {
@@ -270,106 +328,140 @@ base::Status Host::OpenAppPorts(Instance& instance) {
   const bool single = options_.apps_path.empty();
   const telemetry::Log log = log_.WithAppId(config.app_id);
   const std::string host = options_.listen_addresses.empty() ? "" : options_.listen_addresses.front();
-  uint16_t internal = config.internal_port.value_or(0);
-  if (single && internal == 0) internal = StablePort(config.app_id);
-  // Peers dial by IP and name no server, so the internal port is always one app's alone.
-  auto opened = listeners_->OpenTcp(Port::kInternal, options_.internal_grpc_listen_address, internal,
-                                    config.app_id);
-  if (!opened && single && !config.internal_port) {
-    // The stable port is only a preference.
-    opened = listeners_->OpenTcp(Port::kInternal, options_.internal_grpc_listen_address, 0,
-                                 config.app_id);
+  base::Status status;
+  uint16_t internal = 0;
+  for (const Listeners::Wanted& wanted : WantedPorts(config)) {
+    const bool is_internal = wanted.kind == Port::kInternal;
+    const std::string& address = is_internal ? options_.internal_grpc_listen_address : host;
+    auto opened = listeners_->OpenTcp(wanted.kind, address, wanted.port, config.app_id);
+    if (!opened && is_internal && single && !config.internal_port) {
+      // The stable port is only a preference.
+      opened = listeners_->OpenTcp(wanted.kind, address, 0, config.app_id);
+    }
+    if (!opened) {
+      if (!single) log.Error(base::StrCat("a port of app ", config.app_id, " is not served: ",
+                                          opened.error().message));
+      if (status) status = std::unexpected(std::move(opened).error());
+      continue;
+    }
+    switch (wanted.kind) {
+      case Port::kInternal:
+        internal = *opened;
+        log.Info(base::StrCat("Internal gRPC server is running on :", *opened));
+        break;
+      case Port::kGrpc:
+        log.Info(base::StrCat("API gRPC server is running on port ", *opened));
+        break;
+      default:
+        log.Info(base::StrCat("HTTP server is running on port ", *opened));
+    }
   }
-  if (!opened) return std::unexpected(std::move(opened).error());
-  log.Info(base::StrCat("Internal gRPC server is running on :", *opened));
-  if (config.http_port) {
-    ASSIGN_OR_RETURN(const uint16_t port,
-                     listeners_->OpenTcp(Port::kHttp, host, *config.http_port, config.app_id));
-    log.Info(base::StrCat("HTTP server is running on port ", port));
+  if (internal != 0) {
+    loops_.RunTaskOn(0, [&] { return instance.Announce(internal); });
   }
-  if (config.grpc_port) {
-    ASSIGN_OR_RETURN(const uint16_t port,
-                     listeners_->OpenTcp(Port::kGrpc, host, *config.grpc_port, config.app_id));
-    log.Info(base::StrCat("API gRPC server is running on port ", port));
-  }
-  const uint16_t announced = *opened;
-  loops_.RunTaskOn(0, [&] { return instance.Announce(announced); });
-  return {};
+  return status;
 }
 
 void Host::ReloadApps() {
-  auto configs = ReadApps();
-  if (!configs) {
-    log_.Error(base::StrCat("apps stay as they are: ", configs.error().message));
+  auto apps = ReadApps();
+  if (!apps) {
+    log_.Error(base::StrCat("apps stay as they are: ", apps.error().message));
     return;
   }
-  const auto same = [](const Instance& instance, const InstanceConfig& config) {
-    return instance.app_id() == config.app_id &&
-           instance.config().fingerprint == config.fingerprint;
-  };
   std::vector<std::shared_ptr<Instance>> next;
   std::vector<std::shared_ptr<Instance>> gone;
-  for (auto& instance : instances_) {
-    const bool kept = std::any_of(configs->begin(), configs->end(),
-                                  [&](const auto& config) { return same(*instance, config); });
-    (kept ? next : gone).push_back(instance);
-  }
   std::vector<std::shared_ptr<Instance>> fresh;
-  for (InstanceConfig& config : *configs) {
-    const bool known = std::any_of(next.begin(), next.end(), [&](const auto& instance) {
-      return same(*instance, config);
-    });
-    if (known) continue;
+  const auto old_form = [&](const std::string& app_id) -> std::shared_ptr<Instance> {
+    for (const auto& instance : instances_) {
+      if (instance->app_id() == app_id) return instance;
+    }
+    return nullptr;
+  };
+  for (InstanceConfig& config : apps->configs) {
     const std::string app_id = config.app_id;
-    auto instance = StartInstance(std::move(config));
-    if (instance) {
-      fresh.push_back(std::move(*instance));
+    auto old = old_form(app_id);
+    if (old && old->config().fingerprint == config.fingerprint) {
+      next.push_back(std::move(old));
       continue;
     }
-    log_.WithAppId(app_id).Error(
-        base::StrCat("app ", app_id, " could not be started: ", instance.error().message));
-    // A changed app that fails to start goes on as it was.
-    const auto old = std::find_if(gone.begin(), gone.end(), [&](const auto& candidate) {
-      return candidate->app_id() == app_id;
-    });
-    if (old != gone.end()) {
-      next.push_back(*old);
-      gone.erase(old);
+    auto instance = StartInstance(std::move(config));
+    if (instance) {
+      next.push_back(*instance);
+      fresh.push_back(std::move(*instance));
+      if (old) gone.push_back(std::move(old));
+      continue;
+    }
+    log_.WithAppId(app_id).Error(base::StrCat("app ", app_id, " could not be started",
+                                              old ? " and goes on as it was: " : ": ",
+                                              instance.error().message));
+    if (old) next.push_back(std::move(old));
+  }
+  for (auto& instance : instances_) {
+    const std::string& app_id = instance->app_id();
+    const auto is_it = [&](const auto& other) { return other->app_id() == app_id; };
+    if (std::any_of(next.begin(), next.end(), is_it)) continue;
+    const bool broken =
+        std::find(apps->broken.begin(), apps->broken.end(), app_id) != apps->broken.end();
+    // A document with a mistake in it must not end the app it is meant for.
+    if (broken || apps->unreadable) {
+      log_.WithAppId(app_id).Warning(base::StrCat(
+          "app ", app_id, " goes on as it was: ",
+          broken ? "its document has an error"
+                 : "no document describes it, but some documents could not be read"));
+      next.push_back(instance);
+    } else {
+      gone.push_back(instance);
     }
   }
-  // Ports that an old and a new form of an app share are closed before they are opened again; new
-  // connections are refused in between, for well under a millisecond.
-  for (auto& instance : gone) listeners_->CloseApp(instance->app_id());
-  for (auto& instance : fresh) next.push_back(instance);
-  instances_ = next;
+  // Ports go before others are opened, because one app may take over another's; those that an app keeps
+  // stay open.
+  for (const auto& old : gone) {
+    std::vector<Listeners::Wanted> keep;
+    for (const auto& instance : fresh) {
+      if (instance->app_id() == old->app_id()) keep = WantedPorts(instance->config());
+    }
+    listeners_->CloseApp(old->app_id(), keep);
+  }
+  instances_ = std::move(next);
   Publish();
   for (auto& instance : fresh) {
-    if (auto opened = OpenAppPorts(*instance); !opened) {
-      log_.WithAppId(instance->app_id()).Error(opened.error().message);
-    }
+    [[maybe_unused]] auto logged = OpenAppPorts(*instance);
     instance->MarkReady();
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
   }
+  fresh.clear();
   for (auto& instance : gone) {
-    const std::string app_id = instance->app_id();
-    const bool replaced = std::any_of(fresh.begin(), fresh.end(), [&](const auto& candidate) {
-      return candidate->app_id() == app_id;
-    });
-    StopInstance(std::move(instance), replaced);
-    if (!replaced) log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
+    const std::string& app_id = instance->app_id();
+    if (!IsServed(app_id)) {
+      loops_.RunTaskOn(0, [&] { return WithdrawOne(*instance); });
+      log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
+    }
+    retired_.push_back(std::move(instance));
   }
+  Reap();
 }
 
-std::size_t Host::requests_in_flight() const {
-  return listeners_ ? listeners_->requests_in_flight() : 0;
+bool Host::AllAppsUnhealthy() const {
+  return !instances_.empty() &&
+         std::all_of(instances_.begin(), instances_.end(), [](const auto& instance) {
+           return instance->config().target.health_check && !instance->target().healthy();
+         });
 }
 
 bool Host::Stop() {
   ready_ = false;
-  if (!listeners_) return true;
-  listeners_->CloseAll();
-  listeners_->Drain(options_.graceful_shutdown);
-  return listeners_->requests_in_flight() == 0;
+  for (auto& instance : instances_) instance->MarkNotReady();
+  std::size_t cut = 0;
+  if (listeners_) {
+    listeners_->CloseAll();
+    cut = listeners_->Drain(options_.graceful_shutdown);
+    if (cut > 0) {
+      log_.Warning(base::StrCat(cut, " requests were cut off after the graceful time (",
+                                "--dapr-graceful-shutdown-seconds) was over"));
+    }
+  }
+  CloseAll();
+  return cut == 0;
 }
 
 }  // namespace runtime

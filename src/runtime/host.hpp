@@ -39,13 +39,26 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// Everything up to "dapr initialized". The error ends the process; its text is the one to print.
   base::Status Start();
   /// Reads --apps-path again and brings the Instances in line: new apps start, changed ones are
-  /// replaced, missing ones end; the others are not touched. Errors are logged.
+  /// replaced, missing ones end; the others are not touched. What cannot be read, or cannot start,
+  /// leaves the app it is about as it was. Errors are logged.
   void ReloadApps();
+  /// Ends the apps that a reload took out, once their last request is over. False while some are left:
+  /// call again in a while.
+  bool Reap();
   /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True if
-  /// nothing had to be cut off.
+  /// no request had to be cut off. Nothing but the destructor may follow.
   bool Stop();
-  /// Requests being served, for --dapr-block-shutdown-duration.
-  std::size_t requests_in_flight() const;
+  /// True once --enable-app-health-check has found every app unhealthy: ends
+  /// --dapr-block-shutdown-duration early.
+  bool AllAppsUnhealthy() const;
+  /// Where the process listens, by kind of port; 0 if it does not.
+  struct Ports {
+    uint16_t http = 0;
+    uint16_t grpc = 0;
+    uint16_t public_api = 0;
+    uint16_t metrics = 0;
+  };
+  const Ports& ports() const { return ports_; }
 
   // TableSource
   const std::shared_ptr<const InstanceTable>& Here() const override;
@@ -55,9 +68,19 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
                                                std::string_view app_namespace) const override;
 
  private:
+  // What --apps-path says.
+  struct Apps {
+    std::vector<InstanceConfig> configs;
+    std::vector<std::string> broken;  // app-ids whose documents cannot be used
+    bool unreadable = false;          // some document does not even tell which app it is about
+  };
   base::Result<std::shared_ptr<Instance>> StartInstance(InstanceConfig config);
-  void StopInstance(std::shared_ptr<Instance> instance, bool replaced);
+  void StopInstances(std::vector<std::shared_ptr<Instance>> instances);
+  bool IsServed(const std::string& app_id) const;
+  void CloseAll();
   base::Status OpenProcessPorts();
+  std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
+  // Opens all that can be opened; the error is the first one.
   base::Status OpenAppPorts(Instance& instance);
   void StartNameResolution(const config::Configuration& configuration);
   void Publish();
@@ -65,7 +88,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   async::Task<base::Result<std::vector<net::Address>>> Lookup(const async::Context& context,
                                                               const std::string& host,
                                                               uint16_t port);
-  base::Result<std::vector<InstanceConfig>> ReadApps();
+  base::Result<Apps> ReadApps();
 
   const Setup setup_;
   const config::Options& options_;
@@ -84,7 +107,10 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<MetricsServer> metrics_server_;
 
+  Ports ports_;
+  bool closed_ = false;
   std::vector<std::shared_ptr<Instance>> instances_;               // main thread's list
+  std::vector<std::shared_ptr<Instance>> retired_;                 // still serving their last requests
   std::vector<std::shared_ptr<const InstanceTable>> tables_;       // one a loop, replaced there
   std::atomic<bool> ready_{false};
 };

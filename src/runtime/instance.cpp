@@ -1,5 +1,6 @@
 #include "runtime/instance.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "api/app_context.hpp"
@@ -137,7 +138,8 @@ async::Task<base::Status> Instance::Init() {
   parts.target = std::make_unique<target::Target>(
       std::move(target), target::TargetServices{.loops = services_.loops,
                                                 .clients = services_.clients,
-                                                .resolver = services_.dns});
+                                                .resolver = services_.dns,
+                                                .metrics = parts.metrics.get()});
 
   parts.state = std::make_unique<blocks::state::StateBlock>(parts.components.state_stores,
                                                             config_.app_id, parts.metrics.get());
@@ -147,8 +149,8 @@ async::Task<base::Status> Instance::Init() {
   MakeMetadata();
   MakeApis();
 
-  parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); });
   parts.metrics->TargetState(telemetry::TargetMetricState::kUnavailable);
+  parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); });
   co_return base::Status();
 }
 
@@ -390,6 +392,8 @@ void Instance::MarkReady() {
   parts_->metadata->health().MarkReady();
 }
 
+void Instance::MarkNotReady() { parts_->metadata->health().MarkNotReady(); }
+
 async::Task<void> Instance::Announce(uint16_t internal_port) {
   if (!services_.names) co_return;
   const contracts::Call call(
@@ -402,6 +406,21 @@ async::Task<void> Instance::Announce(uint16_t internal_port) {
   if (!status) {
     log_.Warning(base::StrCat("other runtimes cannot find this app: ", status.error().message));
   }
+}
+
+const target::Target& Instance::target() const { return *parts_->target; }
+
+async::Task<void> Instance::Withdraw() {
+  if (!services_.names) co_return;
+  const contracts::Call call(
+      async::Context(async::Loop::Current()->After(std::chrono::seconds(1))));
+  co_await services_.names->Withdraw(call, config_.app_id, config_.app_namespace);
+}
+
+uint64_t Instance::BodyCost(std::optional<uint64_t> length) const {
+  constexpr uint64_t kOnItsWay = uint64_t{256} * 1024;
+  return std::min(length.value_or(kOnItsWay),
+                  static_cast<uint64_t>(services_.options.max_body_size));
 }
 
 bool Instance::Enter(uint64_t body) {
@@ -421,7 +440,9 @@ void Instance::Leave(uint64_t body) {
 }
 
 async::Task<void> Instance::Stop(async::Duration grace) {
-  const async::Context context(async::Loop::Current()->After(grace));
+  // All waits inside end when they are canceled; the time is for components that say good-bye.
+  const async::Context context(
+      async::Loop::Current()->After(std::max<async::Duration>(grace, std::chrono::seconds(1))));
   Parts& parts = *parts_;
   if (parts.metadata) parts.metadata->health().MarkNotReady();
   if (parts.target) co_await parts.target->Stop(context);

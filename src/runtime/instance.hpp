@@ -36,7 +36,7 @@ struct InstanceConfig {
   config::Resources resources;          // selected for the app
   std::optional<uint16_t> http_port, grpc_port, internal_port;  // ports of its own
   int64_t max_in_flight = 0;            // requests; 0 = unlimited
-  int64_t max_body_memory = 0;          // bytes of declared request bodies; 0 = unlimited
+  int64_t max_body_memory = 0;          // bytes of request bodies (Instance::BodyCost); 0 = unlimited
   std::string fingerprint;              // changes when the description does
 };
 
@@ -64,14 +64,26 @@ class Instance : public std::enable_shared_from_this<Instance> {
   async::Task<void> Announce(uint16_t internal_port);
   /// From now on healthz answers 204.
   void MarkReady();
+  /// From now on it answers 500: the process drains.
+  void MarkNotReady();
 
-  /// A place for one request; false when the app's limit is reached. `body` is the declared length.
+  /// Whether spec.limits says anything; then each request takes a place.
+  bool limited() const { return config_.max_in_flight > 0 || config_.max_body_memory > 0; }
+  /// What a request body of that length may take of memory at one time: no stage holds more of it than
+  /// --max-body-size, and of a body without a length no more than is on its way.
+  uint64_t BodyCost(std::optional<uint64_t> length) const;
+  /// A place for one request; false when the app's limit is reached.
   bool Enter(uint64_t body);
   void Leave(uint64_t body);
   int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
-  /// Ends background work and components within `grace`. Home loop, after the last request. Must be
-  /// awaited before destruction.
+  /// The target, for what it tells of itself. Any thread.
+  const target::Target& target() const;
+
+  /// Peers shall not look for the app here any more. Home loop.
+  async::Task<void> Withdraw();
+  /// Ends background work and components within `grace` (at least a second). Home loop, after the last
+  /// request. Must be awaited before destruction.
   async::Task<void> Stop(async::Duration grace);
 
  private:

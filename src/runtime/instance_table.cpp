@@ -27,12 +27,18 @@ InstanceTable::InstanceTable(std::vector<std::shared_ptr<Instance>> instances, b
   }
 }
 
-std::shared_ptr<Instance> InstanceTable::ById(std::string_view app_id,
-                                              std::string_view app_namespace) const {
+const std::shared_ptr<Instance>* InstanceTable::Locate(std::string_view app_id,
+                                                       std::string_view app_namespace) const {
   const auto found = by_id_.find(app_id);
   if (found == by_id_.end()) return nullptr;
   if (!app_namespace.empty() && found->second->app_namespace() != app_namespace) return nullptr;
-  return found->second;
+  return &found->second;
+}
+
+std::shared_ptr<Instance> InstanceTable::ById(std::string_view app_id,
+                                              std::string_view app_namespace) const {
+  const auto* found = Locate(app_id, app_namespace);
+  return found ? *found : nullptr;
 }
 
 Instance* InstanceTable::ByToken(std::string_view token) const {
@@ -56,7 +62,8 @@ Instance* InstanceTable::ByAuthority(std::string_view authority) const {
     name_space = host.substr(dot + 1);
     name_space = name_space.substr(0, name_space.find('.'));
   }
-  return ById(service, name_space).get();
+  const auto* found = Locate(service, name_space);
+  return found ? found->get() : nullptr;
 }
 
 base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) const {
@@ -69,7 +76,7 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
   Instance* by_token = token ? ByToken(*token) : nullptr;
   Instance* named = nullptr;
   if (!tag->app_id.empty()) {
-    named = ById(tag->app_id, {}).get();
+    if (const auto* found = Locate(tag->app_id, {})) named = found->get();
     if (!named) {
       return base::Fail(base::Kind::kNotFound, base::ErrorId::kNoSuchInstance,
                         base::StrCat("app ", tag->app_id, " is no longer served here"));

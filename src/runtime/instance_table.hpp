@@ -41,6 +41,8 @@ class InstanceTable {
   bool single() const { return only_; }
 
  private:
+  const std::shared_ptr<Instance>* Locate(std::string_view app_id,
+                                          std::string_view app_namespace) const;
   Instance* ByToken(std::string_view token) const;
   Instance* ByAuthority(std::string_view authority) const;
 

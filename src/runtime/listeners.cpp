@@ -1,5 +1,9 @@
 #include "runtime/listeners.hpp"
 
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
 #include "base/strings.hpp"
 
 namespace runtime {
@@ -25,6 +29,8 @@ Listeners::Listeners(async::LoopGroup& loops, const Handlers& handlers,
 
 Listeners::~Listeners() {
   CloseAll();
+  // A server may only go when its connections have.
+  if (!drained_) Drain({});
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.RunOn(i, [&] {
       for (auto& server : per_loop_[static_cast<std::size_t>(i)].servers) server.reset();
@@ -34,11 +40,22 @@ Listeners::~Listeners() {
 
 base::Result<uint16_t> Listeners::OpenTcp(Port kind, const std::string& host, uint16_t port,
                                           const std::string& app_id) {
+  const Wanted wanted{kind, port};
+  if (!app_id.empty()) {
+    for (const Group& group : groups_) {
+      if (group.tag->app_id == app_id && group.wanted == wanted) return group.bound;
+    }
+  }
   ASSIGN_OR_RETURN(std::vector<net::Socket> sockets,
                    net::BindTcpShared(host, port, loops_.size()));
   const uint16_t bound = net::LocalPort(sockets.front());
-  RETURN_IF_ERROR(Serve(kind, std::move(sockets), app_id));
+  RETURN_IF_ERROR(Serve(wanted, std::move(sockets), app_id));
+  groups_.back().bound = bound;
   return bound;
+}
+
+const ListenerTag* Listeners::Tag(Port kind, const std::string& app_id) {
+  return &tags_.try_emplace({kind, app_id}, ListenerTag{kind, app_id}).first->second;
 }
 
 base::Status Listeners::OpenUnix(Port kind, const std::string& path, const std::string& app_id) {
@@ -49,13 +66,15 @@ base::Status Listeners::OpenUnix(Port kind, const std::string& path, const std::
     ASSIGN_OR_RETURN(net::Socket more, net::Duplicate(sockets.front()));
     sockets.push_back(std::move(more));
   }
-  return Serve(kind, std::move(sockets), app_id);
+  return Serve({kind, 0}, std::move(sockets), app_id);
 }
 
-base::Status Listeners::Serve(Port kind, std::vector<net::Socket> sockets,
+base::Status Listeners::Serve(const Wanted& wanted, std::vector<net::Socket> sockets,
                               const std::string& app_id) {
+  const Port kind = wanted.kind;
   Group& group = groups_.emplace_back();
-  group.tag = std::make_unique<ListenerTag>(ListenerTag{kind, app_id});
+  group.wanted = wanted;
+  group.tag = Tag(kind, app_id);
   base::Status status;
   for (int i = 0; i < loops_.size(); ++i) {
     group.per_loop.push_back(
@@ -65,12 +84,16 @@ base::Status Listeners::Serve(Port kind, std::vector<net::Socket> sockets,
           per_loop_[static_cast<std::size_t>(i)].servers[static_cast<std::size_t>(kind)].get();
       auto started = group.per_loop.back()->Start(
           loops_.at(i),
-          [server, tag = group.tag.get()](std::unique_ptr<net::Stream> stream) {
+          [server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
             server->Serve(std::move(stream), nullptr, tag);
           },
           [log = log_](const std::string& warning) { log.Warning(warning); });
       if (!started) status = std::move(started);
     });
+  }
+  if (!status) {
+    CloseGroup(group);
+    groups_.pop_back();
   }
   return status;
 }
@@ -79,12 +102,12 @@ void Listeners::CloseGroup(Group& group) {
   for (int i = 0; i < static_cast<int>(group.per_loop.size()); ++i) {
     loops_.RunOn(i, [&] { group.per_loop[static_cast<std::size_t>(i)].reset(); });
   }
-  retired_tags_.push_back(std::move(group.tag));
 }
 
-void Listeners::CloseApp(const std::string& app_id) {
+void Listeners::CloseApp(const std::string& app_id, const std::vector<Wanted>& keep) {
   std::erase_if(groups_, [&](Group& group) {
     if (group.tag->app_id != app_id) return false;
+    if (std::find(keep.begin(), keep.end(), group.wanted) != keep.end()) return false;
     CloseGroup(group);
     return true;
   });
@@ -95,23 +118,55 @@ void Listeners::CloseAll() {
   groups_.clear();
 }
 
-async::Task<void> Listeners::DrainLoop(PerLoop& part, async::Duration grace) {
+namespace {
+
+// Requests whose time is over count as cut off; how many of them the abort then ends is the same number.
+async::Task<void> DrainServer(http::Server& server, async::TimePoint until, std::size_t& cut) {
+  struct AtDeadline : async::Timer {
+    explicit AtDeadline(http::Server& server, std::size_t& cut)
+        : Timer([](Timer* timer) {
+            auto* self = static_cast<AtDeadline*>(timer);
+            self->cut += self->server.requests_in_flight();
+          }),
+          server(server),
+          cut(cut) {}
+    http::Server& server;
+    std::size_t& cut;
+  };
+  // Armed before Drain arms its own, so that it fires first.
+  AtDeadline count(server, cut);
+  if (until <= async::Loop::Current()->now()) {
+    cut += server.requests_in_flight();
+  } else {
+    async::Loop::Current()->timers().Arm(count, until);
+  }
+  const async::Context context(until);
+  co_await server.Drain(context);
+}
+
+}  // namespace
+
+async::Task<void> Listeners::DrainLoop(PerLoop& part, async::TimePoint until, std::size_t& cut) {
   // Side by side: each Drain returns at the common deadline at the latest.
-  const async::Context context(async::Loop::Current()->After(grace));
   async::Gate gate;
-  for (auto& server : part.servers) gate.Spawn(server->Drain(context));
+  for (auto& server : part.servers) gate.Spawn(DrainServer(*server, until, cut));
   const async::Context patient;
   co_await gate.Close(patient);
 }
 
-void Listeners::Drain(async::Duration grace) {
+std::size_t Listeners::Drain(async::Duration grace) {
+  drained_ = true;
+  const async::TimePoint until = async::Clock::now() + grace;
+  std::vector<std::size_t> cut(static_cast<std::size_t>(loops_.size()));
   std::vector<std::thread> threads;
   for (int i = 0; i < loops_.size(); ++i) {
-    threads.emplace_back([this, i, grace] {
-      loops_.RunTaskOn(i, [&] { return DrainLoop(per_loop_[static_cast<std::size_t>(i)], grace); });
+    threads.emplace_back([&, i] {
+      const auto at = static_cast<std::size_t>(i);
+      loops_.RunTaskOn(i, [&] { return DrainLoop(per_loop_[at], until, cut[at]); });
     });
   }
   for (std::thread& thread : threads) thread.join();
+  return std::accumulate(cut.begin(), cut.end(), std::size_t{0});
 }
 
 std::size_t Listeners::requests_in_flight() const {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,39 +31,52 @@ class Listeners {
             const http::ServerOptions& grpc, telemetry::Log log);
   ~Listeners();
 
+  /// A port as it was asked for: 0 = any free one.
+  struct Wanted {
+    Port kind;
+    uint16_t port;
+    bool operator==(const Wanted&) const = default;
+  };
+
   /// Listens on every loop. Port 0 takes a free one; the port in use is returned. `app_id` as in
-  /// ListenerTag.
+  /// ListenerTag. An app that listens already on what is wanted goes on as it is.
   base::Result<uint16_t> OpenTcp(Port kind, const std::string& host, uint16_t port,
                                  const std::string& app_id);
   base::Status OpenUnix(Port kind, const std::string& path, const std::string& app_id);
-  /// Stops the listeners of one app that has ports of its own.
-  void CloseApp(const std::string& app_id);
+  /// Stops the listeners of one app that has ports of its own, but for those in `keep`.
+  void CloseApp(const std::string& app_id, const std::vector<Wanted>& keep);
   /// Stops accepting everywhere.
   void CloseAll();
   /// Ends all connections: what is in flight may finish until `grace` has passed.
-  void Drain(async::Duration grace);
+  /// Returns how many requests were cut off then.
+  std::size_t Drain(async::Duration grace);
 
   std::size_t requests_in_flight() const;
 
  private:
   static constexpr std::size_t kKinds = 4;
   struct Group {
-    std::unique_ptr<ListenerTag> tag;
+    const ListenerTag* tag = nullptr;
+    Wanted wanted{};
+    uint16_t bound = 0;
     std::vector<std::unique_ptr<net::Listener>> per_loop;
   };
   struct PerLoop {
     std::array<std::unique_ptr<http::Server>, kKinds> servers;
   };
-  base::Status Serve(Port kind, std::vector<net::Socket> sockets, const std::string& app_id);
+  base::Status Serve(const Wanted& wanted, std::vector<net::Socket> sockets,
+                     const std::string& app_id);
+  const ListenerTag* Tag(Port kind, const std::string& app_id);
   void CloseGroup(Group& group);
-  static async::Task<void> DrainLoop(PerLoop& part, async::Duration grace);
+  static async::Task<void> DrainLoop(PerLoop& part, async::TimePoint until, std::size_t& cut);
 
   async::LoopGroup& loops_;
   telemetry::Log log_;
   std::vector<PerLoop> per_loop_;
   std::list<Group> groups_;
-  // Tags of closed listeners: connections accepted through them may still be open.
-  std::vector<std::unique_ptr<ListenerTag>> retired_tags_;
+  bool drained_ = false;
+  // Kept for good: connections of listeners that are closed may still be open.
+  std::map<std::pair<Port, std::string>, ListenerTag> tags_;
 };
 
 }  // namespace runtime

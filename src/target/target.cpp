@@ -13,6 +13,7 @@ using contracts::AppProtocol;
 using contracts::TargetState;
 
 constexpr auto kProbeTimeout = std::chrono::seconds(1);
+// However many callers ask for the app, probes are at least so far apart.
 constexpr auto kFirstProbeWait = std::chrono::milliseconds(50);
 constexpr auto kLongestProbeWait = std::chrono::seconds(2);
 // While callers wait, the app's return must be noticed soon.
@@ -25,13 +26,18 @@ constexpr auto kResolveTimeout = std::chrono::seconds(5);
 class Target::Lease {
  public:
   Lease(Target& target, std::shared_ptr<Endpoints::Endpoint> endpoint)
-      : in_flight_(&target.in_flight_), limit_(target.limit_), endpoint_(std::move(endpoint)) {
+      : in_flight_(&target.in_flight_),
+        metrics_(target.services_.metrics),
+        limit_(target.limit_),
+        endpoint_(std::move(endpoint)) {
     ++endpoint_->outstanding;
     in_flight_->fetch_add(1, std::memory_order_relaxed);
+    if (metrics_) metrics_->Inflight(1);
   }
   ~Lease() {
     --endpoint_->outstanding;
     in_flight_->fetch_sub(1, std::memory_order_relaxed);
+    if (metrics_) metrics_->Inflight(-1);
     if (!limit_->unlimited()) limit_->Release();
   }
   Lease(const Lease&) = delete;
@@ -39,6 +45,7 @@ class Target::Lease {
 
  private:
   std::atomic<int>* in_flight_;
+  telemetry::InstanceMetrics* metrics_;
   std::shared_ptr<ConcurrencyLimit> limit_;
   std::shared_ptr<Endpoints::Endpoint> endpoint_;
 };
@@ -47,7 +54,8 @@ Target::Target(TargetConfig config, const TargetServices& services)
     : config_(std::move(config)),
       services_(services),
       home_(services.loops.at(services.home)),
-      limit_(std::make_shared<ConcurrencyLimit>(services.loops, config_.max_concurrency)) {
+      limit_(std::make_shared<ConcurrencyLimit>(services.loops, config_.max_concurrency)),
+      self_(std::make_shared<Self>(this)) {
   const bool v6 = config_.host.find(':') != std::string::npos && config_.host.front() != '[';
   authority_ = v6 ? base::StrCat("[", config_.host, "]:", config_.port)
                   : base::StrCat(config_.host, ":", config_.port);
@@ -93,12 +101,14 @@ std::shared_ptr<const AddressList> Target::List() const {
 void Target::Start(AppState::Observer observer) {
   if (observer) state_.Observe(std::move(observer));
   if (!configured()) return;
+  if (services_.metrics) services_.metrics->Endpoints(static_cast<int64_t>(endpoint_count()));
   gate_.Spawn(Watch());
   if (config_.health_check) gate_.Spawn(CheckHealth());
 }
 
 async::Task<void> Target::Stop(const async::Context& context) {
   stopping_ = true;
+  self_->target = nullptr;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     services_.loops.at(static_cast<int>(i)).Post([part = parts_[i]] { part->changed.Pulse(); });
   }
@@ -119,52 +129,64 @@ void Target::SetState(TargetState state) {
 
 void Target::ReportReached() {
   if (state() == TargetState::kReady || stopping_) return;
-  home_.Post([this] {
-    if (!stopping_) SetState(TargetState::kReady);
+  PostHome(&Target::NoteReached);
+}
+
+void Target::NoteReached() { SetState(TargetState::kReady); }
+
+void Target::PostHome(void (Target::*what)()) {
+  home_.Post([self = self_, what] {
+    if (self->target) (self->target->*what)();
   });
 }
 
 void Target::ReportAway() {
   if (state() != TargetState::kReady || stopping_) return;
-  home_.Post([this] {
-    if (stopping_) return;
-    if (state() == TargetState::kReady) {
-      SetState(waiting() > 0 ? TargetState::kWaking : TargetState::kUnavailable);
-    }
-    refresh_at_ = {};  // its address may have changed
-    poke_.Pulse();
-  });
+  PostHome(&Target::NoteAway);
+}
+
+void Target::NoteAway() {
+  // Many calls may fail at once; the first one's news is enough.
+  if (state() != TargetState::kReady) return;
+  SetState(waiting() > 0 ? TargetState::kWaking : TargetState::kUnavailable);
+  refresh_at_ = {};  // its address may have changed
+  poke_.Pulse();
 }
 
 void Target::ReportUnavailable() { ReportAway(); }
 
-void Target::Poke() {
-  home_.Post([this] {
-    if (stopping_) return;
-    if (state() == TargetState::kUnavailable) SetState(TargetState::kWaking);
-    poke_.Pulse();
-  });
+void Target::NoteWaiting() {
+  if (state() == TargetState::kUnavailable && waiting() > 0) SetState(TargetState::kWaking);
+  poke_.Pulse();
 }
 
 async::Task<void> Target::Watch() {
   const async::Context context = gate_.context();
   async::Duration wait = kFirstProbeWait;
+  async::TimePoint probed{};    // when the last probe ended
+  async::TimePoint probe_at{};  // when the next one is due
   while (!gate_.closing()) {
     if (!literal_ && home_.now() >= refresh_at_) co_await Refresh(context);
     async::TimePoint next = literal_ ? async::kForever : refresh_at_;
-    if (state() != TargetState::kReady) {
-      if (co_await Probe(context)) {
-        SetState(TargetState::kReady);
-        wait = kFirstProbeWait;
-        continue;
+    if (state() == TargetState::kReady) {
+      wait = kFirstProbeWait;
+      probe_at = {};
+    } else {
+      if (waiting() > 0) probe_at = std::min(probe_at, probed + kLongestWakingWait);
+      if (home_.now() >= probe_at && endpoint_count() > 0) {
+        if (co_await Probe(context)) {
+          SetState(TargetState::kReady);
+          continue;
+        }
+        if (gate_.closing()) break;
+        probed = home_.now();
+        wait = std::min(wait * 2, async::Duration(kLongestProbeWait));
+        probe_at = home_.After(base::Jitter(wait));
+        if (waiting() > 0) probe_at = std::min(probe_at, probed + kLongestWakingWait);
       }
       if (state() == TargetState::kWaking && waiting() == 0) SetState(TargetState::kUnavailable);
-      const async::Duration longest =
-          waiting() > 0 ? async::Duration(kLongestWakingWait) : async::Duration(kLongestProbeWait);
-      wait = std::min(wait * 2, longest);
-      next = std::min(next, home_.After(base::Jitter(wait)));
-    } else {
-      wait = kFirstProbeWait;
+      // A name without addresses is not probed: only its resolution can change that.
+      if (endpoint_count() > 0) next = std::min(next, probe_at);
     }
     const async::Context until = context.Until(next);
     co_await poke_.Wait(until);
@@ -213,6 +235,7 @@ void Target::Publish(std::vector<net::Address> addresses) {
   next->addresses = std::move(addresses);
   next->generation = old->generation + 1;
   endpoint_count_ = next->addresses.size();
+  if (services_.metrics) services_.metrics->Endpoints(static_cast<int64_t>(endpoint_count()));
   const bool none = next->addresses.empty();
   const uint64_t generation = next->generation;
   {
@@ -282,10 +305,13 @@ async::Task<base::Status> Target::AwaitReturn(const async::Context& context,
                                               async::TimePoint until) {
   LoopPart& part = Here();
   waiting_.fetch_add(1);
-  Poke();
+  if (services_.metrics) services_.metrics->WaitingCalls(1);
+  PostHome(&Target::NoteWaiting);
   const async::Context bounded = context.Until(until);
   const async::Wake wake = co_await part.changed.Wait(bounded);
-  waiting_.fetch_sub(1);
+  if (services_.metrics) services_.metrics->WaitingCalls(-1);
+  // The last one out tells the home loop, so that the state does not stay `waking`.
+  if (waiting_.fetch_sub(1) == 1) PostHome(&Target::NoteWaiting);
   if (stopping_) co_return base::Fail(base::Kind::kUnavailable, "the runtime is shutting down");
   if (wake == async::Wake::kCanceled) {
     co_return base::Fail(base::Kind::kCanceled, "the caller has gone");
@@ -303,39 +329,38 @@ async::Task<base::Result<contracts::AppResponse>> Target::Send(const async::Cont
   head.scheme = origin_.tls ? "https" : "http";
   head.protocol = origin_.protocol;
 
-  if (!limit_->unlimited()) {
-    const async::Wake wake = co_await limit_->Acquire(context);
-    if (wake != async::Wake::kReady) {
-      co_return base::Fail(
-          wake == async::Wake::kTimeout ? base::Kind::kTimeout : base::Kind::kCanceled,
-          base::StrCat("the call ended while it waited for one of the app's ",
-                       config_.max_concurrency, " places (--app-max-concurrency)"));
-    }
-  }
-  const async::TimePoint give_up = loop.After(config_.wake_timeout);
+  std::optional<async::TimePoint> give_up;
   std::optional<base::Error> last;
-  bool holds_place = !limit_->unlimited();
   while (true) {
+    // A place under the limit is held by calls that are at the app or on their way to it, never by
+    // those that wait for its return: their patience runs side by side.
+    if (!limit_->unlimited()) {
+      const async::Wake wake = co_await limit_->Acquire(context);
+      if (wake != async::Wake::kReady) {
+        if (last) co_return std::unexpected(std::move(*last));
+        co_return base::Fail(
+            wake == async::Wake::kTimeout ? base::Kind::kTimeout : base::Kind::kCanceled,
+            base::StrCat("the call ended while it waited for one of the app's ",
+                         config_.max_concurrency, " places (--app-max-concurrency)"));
+      }
+    }
     LoopPart& part = Here();
     auto endpoint = part.endpoints.Pick(loop.now());
     // Every call tries at least once: the app may have come back since the last refusal.
     if (!endpoint && !last) endpoint = part.endpoints.PickAside();
     if (!endpoint) {
+      if (!limit_->unlimited()) limit_->Release();
       ReportAway();
       // The wait ends when the app is back, but never later than the caller's or our own patience.
-      if (loop.now() >= give_up || loop.now() >= context.deadline) {
-        if (holds_place) limit_->Release();
+      if (!give_up) give_up = loop.After(config_.wake_timeout);
+      if (loop.now() >= *give_up || loop.now() >= context.deadline) {
         co_return std::unexpected(Away(last ? &*last : nullptr));
       }
-      auto waited = co_await AwaitReturn(context, give_up);
-      if (!waited) {
-        if (holds_place) limit_->Release();
-        co_return std::unexpected(std::move(waited).error());
-      }
+      auto waited = co_await AwaitReturn(context, *give_up);
+      if (!waited) co_return std::unexpected(std::move(waited).error());
       continue;
     }
-    auto lease = std::make_shared<Lease>(*this, endpoint);
-    holds_place = false;  // the lease has it now
+    auto lease = std::make_shared<Lease>(*this, endpoint);  // has the place from now on
     http::Origin origin = origin_;
     origin.address = endpoint->address;
     auto response = co_await services_.clients.Here().Send(context, origin, head, body, interim);
@@ -349,16 +374,6 @@ async::Task<base::Result<contracts::AppResponse>> Target::Send(const async::Cont
     }
     Endpoints::Failed(*endpoint, loop.now());
     last = std::move(response).error();
-    if (!limit_->unlimited()) {
-      // Keep the place while trying elsewhere: the lease must not give it back.
-      holds_place = limit_->TryAcquire();
-      if (!holds_place) {
-        lease.reset();
-        const async::Wake wake = co_await limit_->Acquire(context);
-        if (wake != async::Wake::kReady) co_return std::unexpected(std::move(*last));
-        holds_place = true;
-      }
-    }
   }
 }
 

@@ -20,6 +20,7 @@
 #include "target/app_state.hpp"
 #include "target/concurrency_limit.hpp"
 #include "target/endpoints.hpp"
+#include "telemetry/dapr_metrics.hpp"
 
 namespace target {
 
@@ -44,6 +45,7 @@ struct TargetServices {
   http::ClientSet& clients;
   std::function<net::Resolver&()> resolver;  // that of the current loop
   int home = 0;                              // index of the home loop
+  telemetry::InstanceMetrics* metrics = nullptr;  // outlives the target and all its calls; may be null
 };
 
 class Target final : public contracts::AppTarget {
@@ -78,6 +80,11 @@ class Target final : public contracts::AppTarget {
     async::Event changed;  // endpoints or state are new
   };
   class Lease;
+  // What is posted to the home loop holds this instead of the target, which may be gone by then.
+  // `target` is cleared on the home loop when the target stops.
+  struct Self {
+    Target* target;
+  };
 
   LoopPart& Here();
   std::shared_ptr<const AddressList> List() const;
@@ -90,7 +97,10 @@ class Target final : public contracts::AppTarget {
   // From any loop.
   void ReportReached();
   void ReportAway();
-  void Poke();
+  void PostHome(void (Target::*what)());
+  void NoteReached();
+  void NoteAway();
+  void NoteWaiting();
   async::Task<base::Status> AwaitReturn(const async::Context& context, async::TimePoint until);
   base::Error Away(const base::Error* last) const;
 
@@ -115,6 +125,7 @@ class Target final : public contracts::AppTarget {
   // Home loop.
   async::Gate gate_;
   async::Event poke_;
+  std::shared_ptr<Self> self_;
   async::TimePoint refresh_at_{};
   bool literal_ = false;
 };

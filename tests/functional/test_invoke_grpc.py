@@ -142,6 +142,23 @@ def test_server_client_and_bidi_streams(echo: EchoStub) -> None:
     assert list(echo.Server(b"0", metadata=(TO_APP,))) == []
 
 
+def test_a_stream_without_messages_ends_with_a_data_frame() -> None:
+    """gRPC asks for it: servers like grpc-go wait for ever for the end of a stream whose headers were
+    its end."""
+    pytest.importorskip("h2")
+    from harness.h2c_app import H2cApp
+    from harness.h2raw import DATA, END_STREAM, HEADERS, H2Client, frame
+
+    fields = [("content-type", "application/grpc"), ("te", "trailers"), TO_APP]
+    with H2cApp() as app, Daprd("app", app=app, app_protocol="grpc") as daprd:
+        with H2Client(daprd.host, daprd.grpc_port) as client:
+            request = client.request("/test.Echo/Bidi", "POST", fields, end=False)
+            client.send(request + frame(DATA, END_STREAM, client.stream))
+            client.wait(HEADERS)
+        assert "/test.Echo/Bidi" in [r[":path"] for r in app.requests]
+        assert "/test.Echo/Bidi" not in app.bodiless
+
+
 def test_bidi_is_truly_interleaved(echo: EchoStub) -> None:
     go = threading.Semaphore(0)
 

@@ -1,5 +1,6 @@
 """The runtime as a child process: its ports, folders, log, and clients of its APIs."""
 
+import collections
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -24,7 +26,7 @@ DAPR = "dapr.proto.runtime.v1.Dapr"
 HIDDEN = re.compile(
     r"^(DAPR_|APP_|NAMESPACE$|POD_NAME$|OTEL_|https?_proxy$|HTTPS?_PROXY$|no_proxy$|NO_PROXY$)"
 )
-_numbers = itertools.count(1)
+_numbers: dict[str, Iterator[int]] = collections.defaultdict(lambda: itertools.count(1))
 
 
 def start_limit() -> float:
@@ -101,12 +103,14 @@ class Daprd:
         self.args += list(flags)
         self.log = self._log_file()
 
-    def _log_file(self) -> pathlib.Path:
+    @staticmethod
+    def _log_file() -> pathlib.Path:
+        """One file a process, named after the test; the next run of the test overwrites it."""
         test = os.environ.get("PYTEST_CURRENT_TEST", "manual").split(" ")[0].split("/")[-1]
-        folder = LOGS / "daprd"
-        folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]+", "_", test)[:120]
-        return folder / f"{name}-{os.getpid()}-{next(_numbers)}.log"
+        folder = LOGS / "runtime"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name}-{next(_numbers[name])}.log"
 
     def _write(self, below: str, files: dict[str, str] | None) -> list[str]:
         directories = set()

@@ -11,11 +11,13 @@ from .ports import free_port
 
 
 class H2cApp:
-    """`requests` are the header maps of what came."""
+    """`requests` are the header maps of what came, `bodiless` the paths of those that ended with their
+    headers, without a DATA frame."""
 
     def __init__(self) -> None:
         self.host, self.port = "127.0.0.1", free_port()
         self.requests: list[dict[str, str]] = []
+        self.bodiless: list[str] = []
         self.loop = asyncio.new_event_loop()
 
     def __enter__(self) -> "H2cApp":
@@ -52,6 +54,8 @@ class H2cApp:
                 if isinstance(event, h2.events.RequestReceived):
                     self.requests.append(dict(event.headers))
                     bodies[event.stream_id] = b""
+                    if event.stream_ended:
+                        self.bodiless.append(self.requests[-1][":path"])
                 elif isinstance(event, h2.events.DataReceived):
                     bodies[event.stream_id] += event.data
                     connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

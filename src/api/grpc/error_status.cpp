@@ -47,7 +47,10 @@ class DetailAdder {
   }
 
  private:
-  void Pack(const google::protobuf::Message& message) { status_.add_details()->PackFrom(message); }
+  template <class Detail>
+  void Pack(const Detail& detail) {
+    status_.add_details()->PackFrom(detail);
+  }
   google::rpc::Status& status_;
   const bool keep_metadata_;
 };

@@ -1,34 +1,29 @@
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
-
 #include <string>
 #include <vector>
 
 #include "api/grpc/method.hpp"
 #include "base/strings.hpp"
-#include "dapr/proto/runtime/v1/dapr.pb.h"
+#include "grpc/descriptors.hpp"
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
 
 namespace api {
 namespace {
 
-using google::protobuf::DescriptorPool;
-using google::protobuf::FileDescriptor;
+using grpc::DescriptorIndex;
+using grpc::FileInfo;
 
 // A file and what it imports, each once, the file first.
 template <class Response>
-void AddFiles(const FileDescriptor& file, std::vector<const FileDescriptor*>& seen,
-              Response& response) {
-  for (const FileDescriptor* known : seen) {
+void AddFiles(const FileInfo& file, std::vector<const FileInfo*>& seen, Response& response) {
+  for (const FileInfo* known : seen) {
     if (known == &file) return;
   }
   seen.push_back(&file);
-  google::protobuf::FileDescriptorProto proto;
-  file.CopyTo(&proto);
-  proto.SerializeToString(response.add_file_descriptor_proto());
-  for (int i = 0; i < file.dependency_count(); ++i) {
-    AddFiles(*file.dependency(i), seen, response);
+  response.add_file_descriptor_proto()->assign(file.bytes);
+  for (const std::string_view name : file.dependencies) {
+    const FileInfo* dependency = DescriptorIndex::BuiltIn().FindFile(name);
+    if (dependency) AddFiles(*dependency, seen, response);
   }
 }
 
@@ -39,50 +34,47 @@ void Fail(Response& response, grpc::Code code, std::string text) {
 }
 
 template <class Response>
-void AnswerFile(const FileDescriptor* file, const std::string& name, Response& response) {
+void AnswerFile(const FileInfo* file, const std::string& name, Response& response) {
   if (!file) {
     Fail(response, grpc::Code::kNotFound, base::StrCat("not found: ", name));
     return;
   }
-  std::vector<const FileDescriptor*> seen;
+  std::vector<const FileInfo*> seen;
   AddFiles(*file, seen, *response.mutable_file_descriptor_response());
 }
 
 template <class Request, class Response>
 Response Answer(const grpc::Service& service, const Request& request) {
-  const DescriptorPool& pool = *DescriptorPool::generated_pool();
+  const DescriptorIndex& index = DescriptorIndex::BuiltIn();
   Response response;
   response.set_valid_host(request.host());
   *response.mutable_original_request() = request;
   switch (request.message_request_case()) {
     case Request::kFileByFilename:
-      AnswerFile(pool.FindFileByName(request.file_by_filename()), request.file_by_filename(),
-                 response);
+      AnswerFile(index.FindFile(request.file_by_filename()), request.file_by_filename(), response);
       break;
     case Request::kFileContainingSymbol:
-      AnswerFile(pool.FindFileContainingSymbol(request.file_containing_symbol()),
+      AnswerFile(index.FindFileOfSymbol(request.file_containing_symbol()),
                  request.file_containing_symbol(), response);
       break;
     case Request::kFileContainingExtension: {
       const auto& wanted = request.file_containing_extension();
-      const auto* type = pool.FindMessageTypeByName(wanted.containing_type());
-      const auto* extension =
-          type ? pool.FindExtensionByNumber(type, wanted.extension_number()) : nullptr;
-      AnswerFile(extension ? extension->file() : nullptr, wanted.containing_type(), response);
+      AnswerFile(index.FindFileOfExtension(wanted.containing_type(),
+                                           static_cast<uint32_t>(wanted.extension_number())),
+                 wanted.containing_type(), response);
       break;
     }
     case Request::kAllExtensionNumbersOfType: {
       const std::string& name = request.all_extension_numbers_of_type();
-      const auto* type = pool.FindMessageTypeByName(name);
-      if (!type) {
+      if (!index.FindMessage(name)) {
         Fail(response, grpc::Code::kNotFound, base::StrCat("not found: ", name));
         break;
       }
       auto& numbers = *response.mutable_all_extension_numbers_response();
       numbers.set_base_type_name(name);
-      std::vector<const google::protobuf::FieldDescriptor*> extensions;
-      pool.FindAllExtensions(type, &extensions);
-      for (const auto* extension : extensions) numbers.add_extension_number(extension->number());
+      for (const uint32_t number : index.ExtensionNumbers(name)) {
+        numbers.add_extension_number(static_cast<int32_t>(number));
+      }
       break;
     }
     case Request::kListServices:
@@ -127,8 +119,6 @@ void AddVersion(grpc::Service& service, std::string path) {
 }  // namespace
 
 void AddReflection(grpc::Service& service) {
-  // The descriptors of a file that nobody names would not be linked in.
-  (void)dapr::proto::runtime::v1::ShutdownRequest::descriptor();
   AddVersion<grpc::reflection::v1::ServerReflectionRequest,
              grpc::reflection::v1::ServerReflectionResponse>(
       service, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");

@@ -1,5 +1,5 @@
-// The questions invocation asks of others: may this caller in, is there an instance of that app in this
-// process, how is a peer's identity secured. The runtime gives the answers.
+// The questions invocation asks of others: may this caller in, is there an instance of that app in
+// this process, how is a peer's identity secured. The runtime gives the answers.
 #pragma once
 
 #include <memory>

@@ -25,7 +25,9 @@ int64_t ContentLength(const http::Headers& headers) {
   return text ? base::ParseInt(*text).value_or(0) : 0;
 }
 
-bool IsVerb(std::string_view verb) { return IsFieldName(verb) && verb != "CONNECT"; }
+bool IsVerb(std::string_view verb) {
+  return IsFieldName(verb) && verb != "CONNECT";
+}
 
 }  // namespace
 
@@ -68,10 +70,9 @@ async::Task<base::Result<InvokeResponse>> AppCaller::CallHttp(
     std::string path;
     path.reserve(request.method.size() + 1);
     path.append("/").append(request.method);
-    metrics_->HttpClientRequest(
-        request.verb, metrics_->http_labels().Path(path, scratch),
-        answer ? answer->response.head.status : 0, MillisSince(start), sent,
-        answer ? ContentLength(answer->response.head.headers) : 0);
+    metrics_->HttpClientRequest(request.verb, metrics_->http_labels().Path(path, scratch),
+                                answer ? answer->response.head.status : 0, MillisSince(start), sent,
+                                answer ? ContentLength(answer->response.head.headers) : 0);
   }
   if (!answer) co_return std::unexpected(std::move(answer).error());
 
@@ -145,8 +146,9 @@ async::Task<base::Result<InvokeResponse>> AppCaller::CallGrpc(const contracts::C
       auto fields = ParseOnInvokeReply(**parsed);
       if (!fields) co_return std::unexpected(std::move(fields).error());
       response.content_type = fields->content_type;
-      const auto begin =
-          fields->data.empty() ? 0 : static_cast<std::size_t>(fields->data.data() - (*parsed)->data());
+      const auto begin = fields->data.empty()
+                             ? 0
+                             : static_cast<std::size_t>(fields->data.data() - (*parsed)->data());
       const std::size_t size = fields->data.size();
       owned = std::make_unique<BufferBody>(std::move(**parsed), begin, size);
     }

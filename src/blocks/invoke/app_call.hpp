@@ -1,5 +1,5 @@
-// One invocation of the user's app: an HTTP request that streams both ways, or OnInvoke for a gRPC app.
-// The last step of every invocation, whichever way it came. Safe on all loops.
+// One invocation of the user's app: an HTTP request that streams both ways, or OnInvoke for a gRPC
+// app. The last step of every invocation, whichever way it came. Safe on all loops.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ class AppCaller {
   contracts::AppTarget& target() const { return target_; }
 
   /// Calls the app. `request` must stay where it is until the call returns; its body until the
-  /// response is dropped. Response headers are the app's without those of one hop. kInvalidArgument:
-  /// the method or verb cannot be sent; else the errors of AppTarget::Send.
+  /// response is dropped. Response headers are the app's without those of one hop.
+  /// kInvalidArgument: the method or verb cannot be sent; else the errors of AppTarget::Send.
   async::Task<base::Result<InvokeResponse>> Call(const contracts::Call& call,
                                                  const InvokeRequest& request,
                                                  http::InterimObserver* interim) const {

@@ -16,11 +16,13 @@ std::unexpected<base::Error> AppFailure(const base::Error& error) {
   switch (error.kind) {
     case base::Kind::kTimeout:
       return Refuse(grpc::Code::kDeadlineExceeded, "context deadline exceeded");
-    case base::Kind::kCanceled: return Refuse(grpc::Code::kCancelled, "context canceled");
+    case base::Kind::kCanceled:
+      return Refuse(grpc::Code::kCancelled, "context canceled");
     case base::Kind::kInvalidArgument:
       return Refuse(grpc::Code::kInternal,
                     base::StrCat("error invoking app channel: rpc error: code = InvalidArgument "
-                                 "desc = ", error.message));
+                                 "desc = ",
+                                 error.message));
     default:
       return Refuse(grpc::Code::kInternal,
                     base::StrCat("error invoking app channel: ", error.message));
@@ -33,7 +35,7 @@ async::Task<base::Result<InvokeResponse>> Callee::Call(const contracts::Call& ca
                                                        const InvokeRequest& request,
                                                        const CallerIdentity& caller,
                                                        http::InterimObserver* interim) {
-  const std::string_view source = 
+  const std::string_view source =
       caller.app_id.empty() ? std::string_view("unknown") : std::string_view(caller.app_id);
   if (options_.metrics) options_.metrics->ServiceInvocationRequestReceived(source);
   const auto sent = [&](int status) {
@@ -77,8 +79,9 @@ async::Task<base::Result<contracts::AppResponse>> Callee::Proxy(const contracts:
   }
   const contracts::AppProtocol protocol = options_.target->protocol();
   if (!contracts::IsGrpc(protocol) && protocol != contracts::AppProtocol::kH2c) {
-    co_return Refuse(grpc::Code::kInternal,
-                     "cannot proxy request: the app does not speak gRPC; set --app-protocol to grpc");
+    co_return Refuse(
+        grpc::Code::kInternal,
+        "cannot proxy request: the app does not speak gRPC; set --app-protocol to grpc");
   }
   if (options_.policy) {
     const base::Status allowed = options_.policy->Check(caller, {head.target, "NONE", true});
@@ -90,8 +93,10 @@ async::Task<base::Result<contracts::AppResponse>> Callee::Proxy(const contracts:
   switch (error.kind) {
     case base::Kind::kTimeout:
       co_return Refuse(grpc::Code::kDeadlineExceeded, "context deadline exceeded");
-    case base::Kind::kCanceled: co_return Refuse(grpc::Code::kCancelled, "context canceled");
-    default: co_return Refuse(grpc::CodeOfKind(error.kind), error.message);
+    case base::Kind::kCanceled:
+      co_return Refuse(grpc::Code::kCancelled, "context canceled");
+    default:
+      co_return Refuse(grpc::CodeOfKind(error.kind), error.message);
   }
 }
 

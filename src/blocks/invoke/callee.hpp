@@ -1,7 +1,8 @@
-// Callee: the side of invocation that answers. One per Instance; whoever may call the Instance's app
-// does it through here: other runtimes, and other Instances of this process.
+// Callee: the side of invocation that answers. One per Instance; whoever may call the Instance's
+// app does it through here: other runtimes, and other Instances of this process.
 //
-// Access rules, metrics of the callee's side and the span of the call belong to it. Safe on all loops.
+// Access rules, metrics of the callee's side and the span of the call belong to it. Safe on all
+// loops.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +45,8 @@ class Callee {
   contracts::AppTarget& target() const { return *options_.target; }
 
   /// Serves one invocation. `call.trace` is the caller's span; the app sees a span below it. Every
-  /// error is a gRPC status (Error::remote()), as another runtime would get it. `request` stays where
-  /// it is until this returns; its body until the response is dropped.
+  /// error is a gRPC status (Error::remote()), as another runtime would get it. `request` stays
+  /// where it is until this returns; its body until the response is dropped.
   async::Task<base::Result<InvokeResponse>> Call(const contracts::Call& call,
                                                  const InvokeRequest& request,
                                                  const CallerIdentity& caller,
@@ -54,8 +55,7 @@ class Callee {
   /// Passes a gRPC call on to the app as it is. `head.target` is the full method. Errors as above;
   /// kUnavailable when the app cannot be reached.
   async::Task<base::Result<contracts::AppResponse>> Proxy(const contracts::Call& call,
-                                                          http::RequestHead head,
-                                                          http::Body* body,
+                                                          http::RequestHead head, http::Body* body,
                                                           const CallerIdentity& caller);
 
  private:

@@ -18,8 +18,8 @@ namespace blocks::invoke {
 struct HttpEndpoint {
   std::string name;
   std::string base_url;
-  http::Headers headers;                        // win over the caller's
-  std::shared_ptr<const net::TlsContext> tls;   // null: the system's authorities
+  http::Headers headers;                       // win over the caller's
+  std::shared_ptr<const net::TlsContext> tls;  // null: the system's authorities
 };
 
 struct Url {

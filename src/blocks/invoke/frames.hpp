@@ -1,6 +1,7 @@
-// The messages of CallLocalStream: how a body travels between two runtimes. Every gRPC message of the
-// stream has an optional head (field 1, first message only) and an optional payload (field 2) with bytes
-// of the body and a sequence number. Bodies are passed on in views: what lies in one piece is not copied.
+// The messages of CallLocalStream: how a body travels between two runtimes. Every gRPC message of
+// the stream has an optional head (field 1, first message only) and an optional payload (field 2)
+// with bytes of the body and a sequence number. Bodies are passed on in views: what lies in one
+// piece is not copied.
 #pragma once
 
 #include <cstdint>
@@ -116,12 +117,12 @@ struct StreamMessage {
 /// kInternal on malformed input.
 base::Result<StreamMessage> ParseStreamMessage(std::string_view message);
 
-/// The body that a sequence of messages carries, from the second message on. The source must outlive
-/// it. What the end of the stream means is the derived class's.
+/// The body that a sequence of messages carries, from the second message on. The source must
+/// outlive it. What the end of the stream means is the derived class's.
 class PayloadBody : public http::Body {
  public:
-  /// `first` is the payload of the first message (it may be empty) and stays valid until the source's
-  /// next call. `check_seq`: a number out of order is an error.
+  /// `first` is the payload of the first message (it may be empty) and stays valid until the
+  /// source's next call. `check_seq`: a number out of order is an error.
   PayloadBody(MessageSource& source, std::string_view first, uint64_t next_seq, bool check_seq)
       : source_(source), first_(first), next_seq_(next_seq), check_seq_(check_seq) {}
 
@@ -169,7 +170,9 @@ class BufferBody final : public http::Body {
   void OnReady(async::Waiter*) override {}
   std::optional<std::string_view> Whole() override { return done_ ? std::string_view() : data_; }
   std::optional<uint64_t> length() const override { return data_.size(); }
-  const http::Headers* trailers() const override { return trailers_.empty() ? nullptr : &trailers_; }
+  const http::Headers* trailers() const override {
+    return trailers_.empty() ? nullptr : &trailers_;
+  }
   void set_trailers(http::Headers trailers) { trailers_ = std::move(trailers); }
 
  private:

@@ -1,5 +1,5 @@
-// Whatever a peer sends on CallLocalStream, in whatever pieces: no crash, and what comes out of the body
-// goes in again unchanged.
+// Whatever a peer sends on CallLocalStream, in whatever pieces: no crash, and what comes out of the
+// body goes in again unchanged.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -31,9 +31,13 @@ bool Drain(http::Body& body, std::string& out) {
   std::string_view chunk;
   while (true) {
     switch (body.TryRead(chunk)) {
-      case http::Body::Poll::kChunk: out += chunk; break;
-      case http::Body::Poll::kEnd: return true;
-      default: return false;
+      case http::Body::Poll::kChunk:
+        out += chunk;
+        break;
+      case http::Body::Poll::kEnd:
+        return true;
+      default:
+        return false;
     }
   }
 }

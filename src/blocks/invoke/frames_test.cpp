@@ -47,10 +47,15 @@ std::string Drain(http::Body& body) {
   std::string_view chunk;
   while (true) {
     switch (body.TryRead(chunk)) {
-      case http::Body::Poll::kChunk: out += chunk; break;
-      case http::Body::Poll::kPending: break;
-      case http::Body::Poll::kEnd: return out;
-      case http::Body::Poll::kError: return out + "<" + body.error().message + ">";
+      case http::Body::Poll::kChunk:
+        out += chunk;
+        break;
+      case http::Body::Poll::kPending:
+        break;
+      case http::Body::Poll::kEnd:
+        return out;
+      case http::Body::Poll::kError:
+        return out + "<" + body.error().message + ">";
     }
   }
 }

@@ -30,8 +30,7 @@ grpc::Code End(http::Exchange& exchange, const grpc::Status& status) {
 
 grpc::Code End(http::Exchange& exchange, const base::Error& error) {
   if (const base::RemoteStatus* remote = error.remote()) {
-    return End(exchange,
-               {static_cast<grpc::Code>(remote->code), remote->message, remote->details});
+    return End(exchange, {static_cast<grpc::Code>(remote->code), remote->message, remote->details});
   }
   return End(exchange, {grpc::CodeOfKind(error.kind), error.message, {}});
 }
@@ -58,12 +57,13 @@ http::RequestHead NextHead(const http::RequestHead& request, const contracts::Ca
         if (NameEquals(name, "content-length") || NameEquals(name, "dapr-api-token")) continue;
         break;
       case 18:
-        if (names && (NameEquals(name, "dapr-caller-app-id") ||
-                      NameEquals(name, "dapr-callee-app-id"))) {
+        if (names &&
+            (NameEquals(name, "dapr-caller-app-id") || NameEquals(name, "dapr-callee-app-id"))) {
           continue;
         }
         break;
-      default: break;
+      default:
+        break;
     }
     head.headers.Add(name, value);
   }
@@ -111,8 +111,7 @@ async::Task<grpc::Code> PassBack(http::Exchange& exchange, const async::Context&
         co_return grpc::Code::kCancelled;
       }
       if (next.error().kind == base::Kind::kTimeout) {
-        co_return End(exchange,
-                      {grpc::Code::kDeadlineExceeded, "context deadline exceeded", {}});
+        co_return End(exchange, {grpc::Code::kDeadlineExceeded, "context deadline exceeded", {}});
       }
       co_return End(exchange, PeerFailure(next.error()));
     }
@@ -154,8 +153,7 @@ async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contra
     origin.address = peer->address;
     origin.protocol = http::Protocol::kHttp2;
     if (services.security) {
-      const base::Status secured =
-          services.security->Secure(origin, app.app_id, app.app_namespace);
+      const base::Status secured = services.security->Secure(origin, app.app_id, app.app_namespace);
       if (!secured) co_return End(exchange, secured.error());
     }
     head.authority = peer->authority;

@@ -1,7 +1,9 @@
-// GrpcProxy: passes calls of services that the runtime does not know on to the app they are for, without
-// looking into a message. Fallback of the gRPC API (outbound) and of the internal port (inbound).
+// GrpcProxy: passes calls of services that the runtime does not know on to the app they are for,
+// without looking into a message. Fallback of the gRPC API (outbound) and of the internal port
+// (inbound).
 //
-// Both bodies flow side by side as HTTP/2 data: what one side does not take, the other may not send.
+// Both bodies flow side by side as HTTP/2 data: what one side does not take, the other may not
+// send.
 #pragma once
 
 #include <string>

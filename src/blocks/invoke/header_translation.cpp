@@ -11,21 +11,6 @@ namespace {
 
 using http::NameEquals;
 
-constexpr auto kTokenChars = [] {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
-    table[static_cast<unsigned char>(c)] = true;
-  }
-  return table;
-}();
-
-// What may stand in a request target as it is: all that is printable, as the caller wrote it. '%' too:
-// what is escaped already is not escaped again.
-bool IsTargetChar(char c) { return c > 0x20 && c < 0x7f && c != '#'; }
-
 bool EndsWithBin(std::string_view name) {
   return name.size() > 4 && NameEquals(name.substr(name.size() - 4), "-bin");
 }
@@ -40,8 +25,10 @@ Fate FateTowardHttp(std::string_view name, Direction direction) {
   const auto drop_if = [](bool drop) { return drop ? Fate::kDrop : Fate::kKeep; };
   const bool request = direction == Direction::kRequest;
   switch (name.size()) {
-    case 2: return drop_if(NameEquals(name, "te"));
-    case 6: return drop_if(request && NameEquals(name, "expect"));
+    case 2:
+      return drop_if(NameEquals(name, "te"));
+    case 6:
+      return drop_if(request && NameEquals(name, "expect"));
     case 7:
       if (NameEquals(name, "baggage")) return Fate::kBaggage;
       return drop_if(NameEquals(name, "trailer") || NameEquals(name, "upgrade"));
@@ -50,18 +37,23 @@ Fate FateTowardHttp(std::string_view name, Direction direction) {
       return drop_if(NameEquals(name, "keep-alive") || IsTraceField(name));
     case 11:
       return drop_if(IsTraceField(name) || (request && NameEquals(name, "dapr-app-id")));
-    case 12: return NameEquals(name, "content-type") ? Fate::kContentType : Fate::kKeep;
+    case 12:
+      return NameEquals(name, "content-type") ? Fate::kContentType : Fate::kKeep;
     case 14:
-      return drop_if((request && (NameEquals(name, "content-length") ||
-                                  NameEquals(name, "dapr-api-token"))) ||
-                     IsTraceField(name) || NameEquals(name, "http2-settings"));
-    case 16: return drop_if(NameEquals(name, "proxy-connection"));
-    case 17: return drop_if(NameEquals(name, "transfer-encoding"));
+      return drop_if(
+          (request && (NameEquals(name, "content-length") || NameEquals(name, "dapr-api-token"))) ||
+          IsTraceField(name) || NameEquals(name, "http2-settings"));
+    case 16:
+      return drop_if(NameEquals(name, "proxy-connection"));
+    case 17:
+      return drop_if(NameEquals(name, "transfer-encoding"));
     case 18:
       return drop_if(NameEquals(name, "destination-app-id") ||
                      NameEquals(name, "proxy-authenticate"));
-    case 19: return drop_if(NameEquals(name, "proxy-authorization"));
-    default: return Fate::kKeep;
+    case 19:
+      return drop_if(NameEquals(name, "proxy-authorization"));
+    default:
+      return Fate::kKeep;
   }
 }
 
@@ -86,14 +78,34 @@ bool NamesTokens(std::string_view connection) {
          !NameEquals(connection, "close");
 }
 
-constexpr std::array<std::string_view, 28> kHttpFields = {
-    "accept",        "accept-charset",     "accept-language", "accept-ranges",
-    "connection",    "keep-alive",         "proxy-connection", "transfer-encoding",
-    "upgrade",       "cache-control",      "content-type",    "content-length",
-    "cookie",        "date",               "expect",          "from",
-    "host",          "if-match",           "if-modified-since", "if-none-match",
-    "if-schedule-tag-match", "if-unmodified-since", "max-forwards", "origin",
-    "pragma",        "referer",            "via",             "warning"};
+constexpr std::array<std::string_view, 28> kHttpFields = {"accept",
+                                                          "accept-charset",
+                                                          "accept-language",
+                                                          "accept-ranges",
+                                                          "connection",
+                                                          "keep-alive",
+                                                          "proxy-connection",
+                                                          "transfer-encoding",
+                                                          "upgrade",
+                                                          "cache-control",
+                                                          "content-type",
+                                                          "content-length",
+                                                          "cookie",
+                                                          "date",
+                                                          "expect",
+                                                          "from",
+                                                          "host",
+                                                          "if-match",
+                                                          "if-modified-since",
+                                                          "if-none-match",
+                                                          "if-schedule-tag-match",
+                                                          "if-unmodified-since",
+                                                          "max-forwards",
+                                                          "origin",
+                                                          "pragma",
+                                                          "referer",
+                                                          "via",
+                                                          "warning"};
 
 bool IsHttpField(std::string_view name) {
   for (const std::string_view each : kHttpFields) {
@@ -117,27 +129,16 @@ bool IsReservedForGrpc(std::string_view name) {
 
 }  // namespace
 
-void AppendCanonicalName(std::string_view name, std::string& out) {
-  const std::size_t start = out.size();
-  out += name;
-  bool upper = true;
-  for (std::size_t i = start; i < out.size(); ++i) {
-    char& c = out[i];
-    if (!kTokenChars[static_cast<unsigned char>(c)]) {
-      out.replace(start, std::string::npos, name);
-      return;
-    }
-    c = upper ? base::UpperChar(c) : base::LowerChar(c);
-    upper = c == '-';
-  }
-}
-
 bool IsTraceField(std::string_view name) {
   switch (name.size()) {
-    case 10: return NameEquals(name, "tracestate");
-    case 11: return NameEquals(name, "traceparent");
-    case 14: return NameEquals(name, "grpc-trace-bin");
-    default: return false;
+    case 10:
+      return NameEquals(name, "tracestate");
+    case 11:
+      return NameEquals(name, "traceparent");
+    case 14:
+      return NameEquals(name, "grpc-trace-bin");
+    default:
+      return false;
   }
 }
 
@@ -153,14 +154,16 @@ void CopyToHttp(const http::Headers& from, Direction direction, bool content_typ
     if (name.empty()) continue;
     switch (FateTowardHttp(name, direction)) {
       case Fate::kDrop:
-      case Fate::kConnection: continue;
+      case Fate::kConnection:
+        continue;
       case Fate::kContentType:
         if (!content_type) continue;
         break;
       case Fate::kBaggage:
         if (std::exchange(baggage, true)) continue;
         break;
-      case Fate::kKeep: break;
+      case Fate::kKeep:
+        break;
     }
     if (EndsWithBin(name)) continue;
     if (tokens && IsConnectionToken(from, name)) continue;
@@ -241,54 +244,6 @@ std::optional<telemetry::TraceContext> TraceOf(const http::Headers& metadata) {
   const auto parent = metadata.Get("traceparent");
   if (!parent) return std::nullopt;
   return telemetry::ParseTraceContext(*parent, metadata.Get("tracestate").value_or(""));
-}
-
-bool IsFieldValue(std::string_view value) {
-  for (const char c : value) {
-    if (c == '\r' || c == '\n' || c == '\0') return false;
-  }
-  return true;
-}
-
-bool IsFieldName(std::string_view name) {
-  if (name.empty()) return false;
-  for (const char c : name) {
-    if (!kTokenChars[static_cast<unsigned char>(c)]) return false;
-  }
-  return true;
-}
-
-base::Status AppendTarget(std::string_view method, std::string_view query, std::string& out) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  const auto append = [&out](std::string_view text, bool is_query) -> bool {
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (IsTargetChar(c) && (is_query || c != '?')) {
-        out += c;
-      } else if (byte < 0x20 || byte == 0x7f || c == '#' || (c == '?' && !is_query)) {
-        return false;
-      } else {
-        out += '%';
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
-      }
-    }
-    return true;
-  };
-  out.reserve(out.size() + method.size() + query.size() + 2);
-  out += '/';
-  if (!append(method, false)) {
-    return base::Fail(base::Kind::kInvalidArgument,
-                      base::StrCat("invalid method: method contains forbidden character: ",
-                                   base::Quote(method)));
-  }
-  if (query.empty()) return {};
-  out += '?';
-  if (!append(query, true)) {
-    return base::Fail(base::Kind::kInvalidArgument,
-                      "invalid query string: it contains a forbidden character");
-  }
-  return {};
 }
 
 }  // namespace blocks::invoke

@@ -1,5 +1,5 @@
-// How header fields change where a call changes its protocol: HTTP request, metadata between runtimes,
-// gRPC metadata. The tables are the contract with other runtimes. Pure; any thread.
+// How header fields change where a call changes its protocol: HTTP request, metadata between
+// runtimes, gRPC metadata. The tables are the contract with other runtimes. Pure; any thread.
 //
 // Between runtimes a field is a key with a list of values. In memory all forms are http::Headers.
 #pragma once
@@ -37,8 +37,8 @@ void CopyToHttp(const http::Headers& from, Direction direction, bool content_typ
 void StripHopByHop(http::Headers& headers);
 
 /// Copies the fields that cross into gRPC metadata, names in lower case. Left out: what gRPC itself
-/// writes, the trace, destination-app-id, undecodable binary values. With an HTTP origin, fields that
-/// belong to HTTP get the prefix `dapr-`.
+/// writes, the trace, destination-app-id, undecodable binary values. With an HTTP origin, fields
+/// that belong to HTTP get the prefix `dapr-`.
 void CopyToGrpc(const http::Headers& from, bool grpc_origin, http::Headers& to);
 
 /// Writes the trace of `call` as traceparent and tracestate, and for gRPC as grpc-trace-bin too.

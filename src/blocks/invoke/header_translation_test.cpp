@@ -34,11 +34,14 @@ Fields ToGrpc(const Fields& fields, bool grpc_origin) {
 }
 
 TEST(CanonicalName, Forms) {
-  const std::pair<std::string, std::string> kNames[] = {
-      {"content-type", "Content-Type"}, {"X-REQUEST-ID", "X-Request-Id"},
-      {"a", "A"},                       {"x--y", "X--Y"},
-      {"with space", "with space"},     {"", ""},
-      {"etag", "Etag"},                 {"x_y-1z", "X_y-1z"}};
+  const std::pair<std::string, std::string> kNames[] = {{"content-type", "Content-Type"},
+                                                        {"X-REQUEST-ID", "X-Request-Id"},
+                                                        {"a", "A"},
+                                                        {"x--y", "X--Y"},
+                                                        {"with space", "with space"},
+                                                        {"", ""},
+                                                        {"etag", "Etag"},
+                                                        {"x_y-1z", "X_y-1z"}};
   for (const auto& [in, want] : kNames) {
     std::string out = "kept:";
     AppendCanonicalName(in, out);
@@ -57,15 +60,25 @@ TEST(ToHttp, WhatIsLeftOut) {
 }
 
 TEST(ToHttp, WhatIsRenamedAndKept) {
-  EXPECT_EQ(ToHttp({{":authority", "h"}, {":path", "/p"}, {":method", "M"}, {":scheme", "s"},
+  EXPECT_EQ(ToHttp({{":authority", "h"},
+                    {":path", "/p"},
+                    {":method", "M"},
+                    {":scheme", "s"},
                     {":other", "x"}}),
-            (Fields{{"dapr-authority", "h"}, {"dapr-path", "/p"}, {"dapr-method", "M"},
+            (Fields{{"dapr-authority", "h"},
+                    {"dapr-path", "/p"},
+                    {"dapr-method", "M"},
                     {"dapr-scheme", "s"}}));
   EXPECT_EQ(ToHttp({{"grpc-accept-encoding", "gzip"}, {"Grpc-Timeout", "1S"}}),
             (Fields{{"dapr-grpc-accept-encoding", "gzip"}, {"dapr-grpc-timeout", "1S"}}));
-  const Fields kept = {{"Accept", "a"}, {"Accept", "b"}, {"Cookie", "c"}, {"User-Agent", "u"},
-                       {"Authorization", "x"}, {"X-Forwarded-For", "1"},
-                       {"dapr-caller-app-id", "me"}, {"Dapr-Caller-App-Id", "not me"}};
+  const Fields kept = {{"Accept", "a"},
+                       {"Accept", "b"},
+                       {"Cookie", "c"},
+                       {"User-Agent", "u"},
+                       {"Authorization", "x"},
+                       {"X-Forwarded-For", "1"},
+                       {"dapr-caller-app-id", "me"},
+                       {"Dapr-Caller-App-Id", "not me"}};
   EXPECT_EQ(ToHttp(kept), kept);
 }
 
@@ -76,8 +89,11 @@ TEST(ToHttp, BaggageOnceAndContentTypeByChoice) {
 }
 
 TEST(ToHttp, ConnectionTokens) {
-  EXPECT_EQ(ToHttp({{"Connection", "close, X-One"}, {"connection", "x-two"}, {"X-One", "1"},
-                    {"x-TWO", "2"}, {"X-Three", "3"}}),
+  EXPECT_EQ(ToHttp({{"Connection", "close, X-One"},
+                    {"connection", "x-two"},
+                    {"X-One", "1"},
+                    {"x-TWO", "2"},
+                    {"X-Three", "3"}}),
             (Fields{{"X-Three", "3"}}));
 }
 
@@ -87,8 +103,8 @@ TEST(ToHttp, ResponsesKeepTheirLength) {
 }
 
 TEST(StripHopByHop, TokensToo) {
-  http::Headers headers = Make({{"Connection", "X-One"}, {"X-One", "1"}, {"Kept", "2"},
-                                {"Transfer-Encoding", "chunked"}});
+  http::Headers headers = Make(
+      {{"Connection", "X-One"}, {"X-One", "1"}, {"Kept", "2"}, {"Transfer-Encoding", "chunked"}});
   StripHopByHop(headers);
   EXPECT_EQ(List(headers), (Fields{{"Kept", "2"}}));
   http::Headers plain = Make({{"A", "1"}, {"grpc-x", "2"}});
@@ -97,12 +113,34 @@ TEST(StripHopByHop, TokensToo) {
 }
 
 TEST(ToGrpc, FieldsOfHttpGetAPrefix) {
-  for (const char* name :
-       {"Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Connection", "Keep-Alive",
-        "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Cache-Control", "Content-Type",
-        "Content-Length", "Cookie", "Date", "Expect", "From", "Host", "If-Match",
-        "If-Modified-Since", "If-None-Match", "If-Schedule-Tag-Match", "If-Unmodified-Since",
-        "Max-Forwards", "Origin", "Pragma", "Referer", "Via", "Warning"}) {
+  for (const char* name : {"Accept",
+                           "Accept-Charset",
+                           "Accept-Language",
+                           "Accept-Ranges",
+                           "Connection",
+                           "Keep-Alive",
+                           "Proxy-Connection",
+                           "Transfer-Encoding",
+                           "Upgrade",
+                           "Cache-Control",
+                           "Content-Type",
+                           "Content-Length",
+                           "Cookie",
+                           "Date",
+                           "Expect",
+                           "From",
+                           "Host",
+                           "If-Match",
+                           "If-Modified-Since",
+                           "If-None-Match",
+                           "If-Schedule-Tag-Match",
+                           "If-Unmodified-Since",
+                           "Max-Forwards",
+                           "Origin",
+                           "Pragma",
+                           "Referer",
+                           "Via",
+                           "Warning"}) {
     std::string want = "dapr-";
     for (const char* c = name; *c; ++c) want += static_cast<char>(std::tolower(*c));
     EXPECT_EQ(ToGrpc({{name, "v"}}, false), (Fields{{want, "v"}})) << name;
@@ -112,10 +150,17 @@ TEST(ToGrpc, FieldsOfHttpGetAPrefix) {
 }
 
 TEST(ToGrpc, FromGrpcNothingIsPrefixedAndGrpcsOwnIsLeftOut) {
-  EXPECT_EQ(ToGrpc({{"content-type", "application/grpc"}, {"te", "trailers"},
-                    {"grpc-timeout", "1S"}, {"grpc-accept-encoding", "gzip"}, {"user-agent", "u"},
-                    {":authority", "h"}, {"destination-app-id", "d"}, {"traceparent", "t"},
-                    {"cookie", "c"}, {"accept", "a"}, {"x-mine", "v"}},
+  EXPECT_EQ(ToGrpc({{"content-type", "application/grpc"},
+                    {"te", "trailers"},
+                    {"grpc-timeout", "1S"},
+                    {"grpc-accept-encoding", "gzip"},
+                    {"user-agent", "u"},
+                    {":authority", "h"},
+                    {"destination-app-id", "d"},
+                    {"traceparent", "t"},
+                    {"cookie", "c"},
+                    {"accept", "a"},
+                    {"x-mine", "v"}},
                    true),
             (Fields{{"cookie", "c"}, {"accept", "a"}, {"x-mine", "v"}}));
 }

@@ -1,6 +1,7 @@
-// InternalInvokeRequest and InternalInvokeResponse: what two runtimes say to each other about one call,
-// between InvokeRequest/InvokeResponse in memory and the bytes on the wire. Input from a peer is hostile:
-// what could not stand in an HTTP message is refused or left out here. Pure; any thread.
+// InternalInvokeRequest and InternalInvokeResponse: what two runtimes say to each other about one
+// call, between InvokeRequest/InvokeResponse in memory and the bytes on the wire. Input from a peer
+// is hostile: what could not stand in an HTTP message is refused or left out here. Pure; any
+// thread.
 #pragma once
 
 #include <string>
@@ -24,7 +25,8 @@ struct CallNames {
   std::string_view callee_app_id;
 };
 
-/// Appends the fields of InternalInvokeRequest. `data` is for CallLocal; streams carry theirs apart.
+/// Appends the fields of InternalInvokeRequest. `data` is for CallLocal; streams carry theirs
+/// apart.
 void AppendRequest(const InvokeRequest& request, const CallNames& names, std::string_view data,
                    std::string& out);
 

@@ -107,9 +107,9 @@ async::Task<grpc::CallStatus> InternalService::CallLocalStream(grpc::ServerStrea
   auto decoded = DecodeRequest(*first->head);
   if (!decoded) co_return Refuse(decoded.error());
   if (first->data && first->seq != 0) {
-    co_return Refuse(grpc::Code::kInternal,
-                     base::StrCat("invalid sequence number received: ", first->seq,
-                                  " (expected: 0)"));
+    co_return Refuse(
+        grpc::Code::kInternal,
+        base::StrCat("invalid sequence number received: ", first->seq, " (expected: 0)"));
   }
   // Payload in the head's own message part is legal too.
   PayloadBody body(source, first->data.value_or(decoded->data), first->data ? 1 : 0, true);

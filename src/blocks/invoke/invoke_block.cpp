@@ -62,7 +62,8 @@ void Finish(bool grpc_caller, bool from_peer, InvokeResponse& response) {
   response.headers = std::move(headers);
 }
 
-// Takes what has arrived out of a body that was used as a whole, so that its connection is done with it.
+// Takes what has arrived out of a body that was used as a whole, so that its connection is done
+// with it.
 class Discarded {
  public:
   explicit Discarded(http::Body* body) : body_(body) {}
@@ -86,46 +87,6 @@ struct SharedLease {
 };
 
 }  // namespace
-
-base::Result<AppName> ParseAppName(std::string_view target, std::string_view own_namespace) {
-  const std::size_t dot = target.find('.');
-  if (target.empty() ||
-      (dot != std::string_view::npos && target.find('.', dot + 1) != std::string_view::npos)) {
-    return base::Fail(base::Kind::kInvalidArgument, base::StrCat("invalid app id ", target));
-  }
-  if (dot == std::string_view::npos) return AppName{target, own_namespace};
-  return AppName{target.substr(0, dot), target.substr(dot + 1)};
-}
-
-void AddForwarded(const InvokeOptions& options, http::Headers& headers) {
-  std::string forwarded;
-  if (!options.host_address.empty()) {
-    headers.Add("X-Forwarded-For", options.host_address);
-    base::StrAppend(forwarded, "for=", options.host_address, ";by=", options.host_address, ";");
-  }
-  if (!options.host_name.empty()) {
-    headers.Add("X-Forwarded-Host", options.host_name);
-    base::StrAppend(forwarded, "host=", options.host_name);
-  }
-  if (!forwarded.empty()) headers.Add("Forwarded", forwarded);
-}
-
-http::Headers WithNames(const http::Headers& headers, const CallNames& names, bool grpc_origin) {
-  http::Headers out;
-  out.Reserve(headers.size() + 3, headers.bytes() + 160);
-  out.Add("dapr-caller-app-id", names.caller_app_id);
-  out.Add("dapr-caller-namespace", names.caller_namespace);
-  out.Add("dapr-callee-app-id", names.callee_app_id);
-  for (const auto& [name, value] : headers) {
-    // In metadata there is one key of a name; in HTTP the caller's own fields stay beside ours.
-    if (grpc_origin && (name == "dapr-caller-app-id" || name == "dapr-caller-namespace" ||
-                        name == "dapr-callee-app-id")) {
-      continue;
-    }
-    out.Add(name, value);
-  }
-  return out;
-}
 
 InvokeBlock::InvokeBlock(InvokeOptions options, InvokeServices services)
     : options_(std::move(options)),
@@ -179,8 +140,9 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOwn(const contracts
   co_return response;
 }
 
-async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOther(
-    const contracts::Call& call, InvokeRequest request, http::InterimObserver* interim) {
+async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOther(const contracts::Call& call,
+                                                                   InvokeRequest request,
+                                                                   http::InterimObserver* interim) {
   if (has_endpoints_.load(std::memory_order_relaxed)) {
     const auto endpoints = CurrentEndpoints();
     const auto found = endpoints->find(request.target);
@@ -196,8 +158,8 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOther(
   if (request.target.starts_with("http://") || request.target.starts_with("https://")) {
     HttpEndpoint endpoint;
     endpoint.base_url = request.target;
-    auto response = co_await endpoint_caller_.Call(call, services_.clients.Here(), endpoint,
-                                                   request, interim);
+    auto response =
+        co_await endpoint_caller_.Call(call, services_.clients.Here(), endpoint, request, interim);
     if (!response) co_return Refuse(request.target, OwnFailure(std::move(response).error()));
     Finish(request.grpc_origin, false, *response);
     co_return response;
@@ -215,9 +177,10 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOther(
   co_return co_await InvokePeer(call, std::move(request), {app_id, app_namespace});
 }
 
-async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeHere(
-    const contracts::Call& call, InvokeRequest request, std::shared_ptr<Callee> callee,
-    http::InterimObserver* interim) {
+async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeHere(const contracts::Call& call,
+                                                                  InvokeRequest request,
+                                                                  std::shared_ptr<Callee> callee,
+                                                                  http::InterimObserver* interim) {
   const CallNames names{options_.app_id, options_.app_namespace, callee->app_id()};
   AddForwarded(options_, request.headers);
   request.headers = WithNames(request.headers, names, request.grpc_origin);
@@ -230,8 +193,9 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeHere(
   }
   auto response = co_await callee->Call(call, request, identity, interim);
   if (services_.metrics) {
-    const int status = !response ? 0
-                       : response->grpc_code >= 0 ? response->grpc_code : response->status;
+    const int status = !response                  ? 0
+                       : response->grpc_code >= 0 ? response->grpc_code
+                                                  : response->status;
     services_.metrics->ServiceInvocationResponseReceived(names.callee_app_id, status, "unary",
                                                          MillisSince(start));
   }
@@ -278,8 +242,9 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokePeer(const contract
     if (services_.metrics) services_.metrics->ServiceInvocationRequestSent(app.app_id, "unary");
     auto response = co_await CallPeer(call, request, attempt);
     if (services_.metrics) {
-      const int status = !response ? 0
-                         : response->grpc_code >= 0 ? response->grpc_code : response->status;
+      const int status = !response                  ? 0
+                         : response->grpc_code >= 0 ? response->grpc_code
+                                                    : response->status;
       services_.metrics->ServiceInvocationResponseReceived(app.app_id, status, "unary",
                                                            MillisSince(start));
     }
@@ -303,8 +268,8 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokePeer(const contract
     const async::Wake wake =
         co_await async::Sleep(call, async::Loop::Current()->After(options_.retry_wait));
     if (wake != async::Wake::kReady) {
-      error.message = wake == async::Wake::kTimeout ? "context deadline exceeded"
-                                                    : "context canceled";
+      error.message =
+          wake == async::Wake::kTimeout ? "context deadline exceeded" : "context canceled";
       error.kind = wake == async::Wake::kTimeout ? base::Kind::kTimeout : base::Kind::kCanceled;
       co_return Refuse(request.target, error);
     }

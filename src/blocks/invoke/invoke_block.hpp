@@ -1,5 +1,6 @@
-// InvokeBlock: the side of service invocation that asks. One per Instance; the HTTP and the gRPC API call
-// it. Finds out what a target is, calls it and gives the answer the form the caller's protocol needs.
+// InvokeBlock: the side of service invocation that asks. One per Instance; the HTTP and the gRPC
+// API call it. Finds out what a target is, calls it and gives the answer the form the caller's
+// protocol needs.
 //
 //   own app            -> its target
 //   app of this process-> that Instance's Callee
@@ -49,7 +50,7 @@ struct InvokeServices {
   std::shared_ptr<PeerDirectory> peers;
   AddressLookup lookup;  // for URLs and HTTPEndpoints
   std::shared_ptr<Callee> self;
-  const LocalApps* local_apps = nullptr;  // may be null
+  const LocalApps* local_apps = nullptr;   // may be null
   const PeerSecurity* security = nullptr;  // null: plaintext
   telemetry::InstanceMetrics* metrics = nullptr;
 };

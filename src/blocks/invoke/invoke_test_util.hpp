@@ -35,10 +35,10 @@ class RunningServer {
       auto socket = net::BindTcp("127.0.0.1", fixed_port);
       ASSERT_TRUE(socket) << socket.error().message;
       listener_ = std::make_unique<net::Listener>(std::move(*socket));
-      ASSERT_TRUE(listener_->Start(*async::Loop::Current(),
-                                   [this](std::unique_ptr<net::Stream> stream) {
-                                     server_->Serve(std::move(stream), nullptr, nullptr);
-                                   }));
+      ASSERT_TRUE(
+          listener_->Start(*async::Loop::Current(), [this](std::unique_ptr<net::Stream> stream) {
+            server_->Serve(std::move(stream), nullptr, nullptr);
+          }));
       port = listener_->port();
     });
   }
@@ -89,10 +89,9 @@ class FixedTarget final : public contracts::AppTarget {
     auto response = co_await clients_.Here().Send(context, origin, std::move(head), body, interim);
     if (!response) co_return std::unexpected(std::move(response).error());
     ++open;
-    co_return contracts::AppResponse{std::move(*response),
-                                     std::shared_ptr<void>(this, [](void* self) {
-                                       --static_cast<FixedTarget*>(self)->open;
-                                     })};
+    co_return contracts::AppResponse{
+        std::move(*response),
+        std::shared_ptr<void>(this, [](void* self) { --static_cast<FixedTarget*>(self)->open; })};
   }
   void ReportUnavailable() override {}
 
@@ -161,16 +160,15 @@ struct Node {
     callee = std::make_shared<Callee>(callee_options);
     internal = std::make_unique<InternalService>(callee);
     block = std::make_unique<InvokeBlock>(
-        options,
-        InvokeServices{.loops = world.loops,
-                       .clients = world.clients,
-                       .peers = std::make_shared<PeerDirectory>(world.loops, world.resolver,
-                                                                nullptr, 50002),
-                       .lookup = nullptr,
-                       .self = callee,
-                       .local_apps = &world.local,
-                       .security = nullptr,
-                       .metrics = callee_options.metrics});
+        options, InvokeServices{.loops = world.loops,
+                                .clients = world.clients,
+                                .peers = std::make_shared<PeerDirectory>(
+                                    world.loops, world.resolver, nullptr, 50002),
+                                .lookup = nullptr,
+                                .self = callee,
+                                .local_apps = &world.local,
+                                .security = nullptr,
+                                .metrics = callee_options.metrics});
     inbound = std::make_unique<GrpcProxy>(*block, nullptr, GrpcProxy::Side::kInternal);
     outbound = std::make_unique<GrpcProxy>(*block, nullptr, GrpcProxy::Side::kApi);
     internal_grpc = std::make_unique<grpc::Service>(grpc::Service::Options{

@@ -27,7 +27,8 @@ grpc::Status FinalStatus(const http::ResponseHead& head, const http::Headers* tr
   if (grpc::ParseStatus(head.headers, status)) return status;
   if (head.status != 200) {
     return {grpc::CodeOfHttpStatus(head.status),
-            base::StrCat("unexpected HTTP status code received from server: ", head.status), {}};
+            base::StrCat("unexpected HTTP status code received from server: ", head.status),
+            {}};
   }
   return {grpc::Code::kInternal, "server closed the stream without sending trailers", {}};
 }
@@ -126,11 +127,11 @@ base::Error PeerFailure(const base::Error& error) {
     case base::Kind::kCanceled:
       return grpc::ToError({grpc::Code::kCancelled, "context canceled", {}});
     case base::Kind::kUnreachable:
-      return grpc::ToError(
-          {grpc::Code::kUnavailable,
-           base::StrCat("connection error: desc = ",
-                        base::Quote(base::StrCat("transport: Error while dialing: ", error.message))),
-           {}});
+      return grpc::ToError({grpc::Code::kUnavailable,
+                            base::StrCat("connection error: desc = ",
+                                         base::Quote(base::StrCat(
+                                             "transport: Error while dialing: ", error.message))),
+                            {}});
     case base::Kind::kUnauthenticated:
       return grpc::ToError(
           {grpc::Code::kUnavailable,
@@ -138,7 +139,8 @@ base::Error PeerFailure(const base::Error& error) {
                         base::Quote(base::StrCat("transport: authentication handshake failed: ",
                                                  error.message))),
            {}});
-    default: return grpc::ToError({grpc::CodeOfKind(error.kind), error.message, {}});
+    default:
+      return grpc::ToError({grpc::CodeOfKind(error.kind), error.message, {}});
   }
 }
 
@@ -159,8 +161,8 @@ async::Task<base::Result<InvokeResponse>> CallPeer(const contracts::Call& call,
   EndMessage(first, message);
 
   auto stream = std::make_shared<Stream>(std::move(first), rest);
-  auto sent = co_await options.client->Send(call, options.origin,
-                                            Head(call, options, kCallLocalStream), &stream->request);
+  auto sent = co_await options.client->Send(
+      call, options.origin, Head(call, options, kCallLocalStream), &stream->request);
   if (!sent) co_return std::unexpected(PeerFailure(sent.error()));
   stream->response = std::move(*sent);
   http::Response& response = stream->response;

@@ -1,5 +1,5 @@
-// One attempt to invoke an app through its own runtime: CallLocalStream, and CallLocal for runtimes that
-// do not know it.
+// One attempt to invoke an app through its own runtime: CallLocalStream, and CallLocal for runtimes
+// that do not know it.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ struct PeerCallOptions {
   std::string authority;
   CallNames names;
   std::size_t max_message = 4 * 1024 * 1024;
-  /// The whole request body where it is known: then the call can be repeated. Lives until the response
-  /// has been dropped.
+  /// The whole request body where it is known: then the call can be repeated. Lives until the
+  /// response has been dropped.
   std::optional<std::string_view> whole_body;
 };
 

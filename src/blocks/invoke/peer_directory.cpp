@@ -8,7 +8,8 @@ namespace {
 
 constexpr int kEmptyRetries = 5;
 constexpr auto kEmptyWait = std::chrono::milliseconds(100);
-// One address may be handed to another app's runtime when its owner goes, so it is trusted for less.
+// One address may be handed to another app's runtime when its owner goes, so it is trusted for
+// less.
 constexpr auto kRememberOne = std::chrono::seconds(5);
 constexpr auto kRememberMany = std::chrono::seconds(20);
 constexpr std::size_t kMaxEntries = 4096;
@@ -58,9 +59,8 @@ async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
     }
     const std::shared_ptr<Entry> entry = found->second;
     if (!entry->peers.empty() && entry->expires > loop.now()) {
-      co_return entry->peers[entry->peers.size() == 1
-                                 ? 0
-                                 : base::FastRandomBelow(entry->peers.size())];
+      co_return entry
+          ->peers[entry->peers.size() == 1 ? 0 : base::FastRandomBelow(entry->peers.size())];
     }
     if (entry->busy) {
       const async::Wake wake = co_await entry->resolved.Wait(call);
@@ -83,8 +83,8 @@ async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
       Busy busy(entry);
       peers = co_await Resolve(call, app_id, app_namespace);
       if (peers) {
-        entry->expires =
-            loop.After(peers->size() > 1 ? async::Duration(kRememberMany) : async::Duration(kRememberOne));
+        entry->expires = loop.After(peers->size() > 1 ? async::Duration(kRememberMany)
+                                                      : async::Duration(kRememberOne));
         entry->peers = std::move(*peers);
       } else {
         // Only apps that exist are remembered: names come from callers.
@@ -107,11 +107,10 @@ async::Task<base::Result<std::vector<Peer>>> PeerDirectory::Resolve(
   base::Result<std::vector<contracts::Endpoint>> endpoints;
   for (int attempt = 0;; ++attempt) {
     endpoints = co_await resolver_->Resolve(call, app_id, app_namespace, port_);
-    const bool empty = endpoints ? endpoints->empty()
-                                 : endpoints.error().kind == base::Kind::kNotFound;
+    const bool empty =
+        endpoints ? endpoints->empty() : endpoints.error().kind == base::Kind::kNotFound;
     if (!empty || attempt == kEmptyRetries) break;
-    const async::Wake wake =
-        co_await async::Sleep(call, async::Loop::Current()->After(kEmptyWait));
+    const async::Wake wake = co_await async::Sleep(call, async::Loop::Current()->After(kEmptyWait));
     if (wake != async::Wake::kReady) co_return std::unexpected(Ended(wake));
   }
   if (!endpoints) co_return std::unexpected(std::move(endpoints).error());

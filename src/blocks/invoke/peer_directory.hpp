@@ -33,8 +33,8 @@ class PeerDirectory {
   PeerDirectory(async::LoopGroup& loops, std::shared_ptr<contracts::NameResolver> resolver,
                 AddressLookup lookup, uint16_t port);
 
-  /// One of the app's runtimes, any of them if there are several. Asks again for a while when nobody
-  /// has announced the app. Errors carry the text for the caller.
+  /// One of the app's runtimes, any of them if there are several. Asks again for a while when
+  /// nobody has announced the app. Errors carry the text for the caller.
   async::Task<base::Result<Peer>> Find(const contracts::Call& call, std::string_view app_id,
                                        std::string_view app_namespace);
   /// Forgets what this loop knows of the app, because it did not answer there.

@@ -1,15 +1,6 @@
 #include "blocks/invoke/status_map.hpp"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
-
-#include <memory>
-
-#include "base/strings.hpp"
 #include "blocks/invoke/wire.hpp"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "http/message.hpp"
 
 namespace blocks::invoke {
@@ -22,40 +13,44 @@ void AppendPair(std::string& out, std::string_view key, std::string_view value) 
   wire::AppendBytes(out, 2, value);
 }
 
-// True if the detail's type is linked in and its value is one: only then can it be printed.
-bool IsPrintable(const google::protobuf::Any& detail) {
-  const std::string_view url = detail.type_url();
-  const std::size_t slash = url.rfind('/');
-  if (slash == std::string_view::npos) return false;
-  const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-      std::string(url.substr(slash + 1)));
-  if (!type) return false;
-  const std::unique_ptr<google::protobuf::Message> message(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
-  return message->ParseFromString(detail.value());
-}
-
 }  // namespace
 
 int HttpStatusOfCode(int grpc_code) {
   switch (static_cast<grpc::Code>(grpc_code)) {
-    case grpc::Code::kOk: return 200;
-    case grpc::Code::kCancelled: return 408;
-    case grpc::Code::kUnknown: return 500;
-    case grpc::Code::kInvalidArgument: return 400;
-    case grpc::Code::kDeadlineExceeded: return 504;
-    case grpc::Code::kNotFound: return 404;
-    case grpc::Code::kAlreadyExists: return 409;
-    case grpc::Code::kPermissionDenied: return 403;
-    case grpc::Code::kUnauthenticated: return 401;
-    case grpc::Code::kResourceExhausted: return 429;
-    case grpc::Code::kFailedPrecondition: return 400;
-    case grpc::Code::kAborted: return 409;
-    case grpc::Code::kOutOfRange: return 400;
-    case grpc::Code::kUnimplemented: return 501;
-    case grpc::Code::kInternal: return 500;
-    case grpc::Code::kUnavailable: return 503;
-    case grpc::Code::kDataLoss: return 500;
+    case grpc::Code::kOk:
+      return 200;
+    case grpc::Code::kCancelled:
+      return 408;
+    case grpc::Code::kUnknown:
+      return 500;
+    case grpc::Code::kInvalidArgument:
+      return 400;
+    case grpc::Code::kDeadlineExceeded:
+      return 504;
+    case grpc::Code::kNotFound:
+      return 404;
+    case grpc::Code::kAlreadyExists:
+      return 409;
+    case grpc::Code::kPermissionDenied:
+      return 403;
+    case grpc::Code::kUnauthenticated:
+      return 401;
+    case grpc::Code::kResourceExhausted:
+      return 429;
+    case grpc::Code::kFailedPrecondition:
+      return 400;
+    case grpc::Code::kAborted:
+      return 409;
+    case grpc::Code::kOutOfRange:
+      return 400;
+    case grpc::Code::kUnimplemented:
+      return 501;
+    case grpc::Code::kInternal:
+      return 500;
+    case grpc::Code::kUnavailable:
+      return 503;
+    case grpc::Code::kDataLoss:
+      return 500;
   }
   return 500;
 }
@@ -63,40 +58,31 @@ int HttpStatusOfCode(int grpc_code) {
 grpc::Code CodeOfHttp(int status) {
   if (status >= 200 && status < 300) return grpc::Code::kOk;
   switch (status) {
-    case 408: return grpc::Code::kCancelled;
-    case 500: return grpc::Code::kUnknown;
-    case 400: return grpc::Code::kInternal;
-    case 504: return grpc::Code::kDeadlineExceeded;
-    case 404: return grpc::Code::kNotFound;
-    case 409: return grpc::Code::kAlreadyExists;
-    case 403: return grpc::Code::kPermissionDenied;
-    case 401: return grpc::Code::kUnauthenticated;
-    case 429: return grpc::Code::kResourceExhausted;
-    case 501: return grpc::Code::kUnimplemented;
-    case 503: return grpc::Code::kUnavailable;
-    default: return grpc::Code::kUnknown;
+    case 408:
+      return grpc::Code::kCancelled;
+    case 500:
+      return grpc::Code::kUnknown;
+    case 400:
+      return grpc::Code::kInternal;
+    case 504:
+      return grpc::Code::kDeadlineExceeded;
+    case 404:
+      return grpc::Code::kNotFound;
+    case 409:
+      return grpc::Code::kAlreadyExists;
+    case 403:
+      return grpc::Code::kPermissionDenied;
+    case 401:
+      return grpc::Code::kUnauthenticated;
+    case 429:
+      return grpc::Code::kResourceExhausted;
+    case 501:
+      return grpc::Code::kUnimplemented;
+    case 503:
+      return grpc::Code::kUnavailable;
+    default:
+      return grpc::Code::kUnknown;
   }
-}
-
-std::string StatusJson(int code, std::string_view message, std::string_view details) {
-  google::rpc::Status status;
-  if (!details.empty() &&
-      !status.ParseFromArray(details.data(), static_cast<int>(details.size()))) {
-    status.Clear();
-  }
-  status.set_code(code);
-  status.set_message(std::string(message));
-  // Linked in for the type look-up of the JSON writer.
-  [[maybe_unused]] static const auto& kKnown = google::rpc::ErrorInfo::default_instance();
-  google::rpc::Status printable;
-  printable.set_code(code);
-  printable.set_message(status.message());
-  for (const auto& detail : status.details()) {
-    if (IsPrintable(detail)) *printable.add_details() = detail;
-  }
-  std::string json;
-  if (google::protobuf::util::MessageToJsonString(printable, &json).ok()) return json;
-  return base::StrCat("{\"code\":", code, "}");
 }
 
 grpc::Status StatusOfHttp(int status, std::string_view body) {

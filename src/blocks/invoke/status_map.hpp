@@ -1,5 +1,5 @@
-// gRPC status and HTTP status, each as the other, where a caller and an app speak different protocols.
-// The tables are the contract (they are not each other's inverse). Pure; any thread.
+// gRPC status and HTTP status, each as the other, where a caller and an app speak different
+// protocols. The tables are the contract (they are not each other's inverse). Pure; any thread.
 #pragma once
 
 #include <string>

@@ -21,35 +21,71 @@ TEST(StatusMap, GrpcToHttp) {
 }
 
 TEST(StatusMap, HttpToGrpc) {
-  const std::pair<int, int> kCodes[] = {{200, 0},  {204, 0},  {299, 0},  {301, 2},  {400, 13},
-                                        {401, 16}, {403, 7},  {404, 5},  {408, 1},  {409, 6},
-                                        {418, 2},  {429, 8},  {500, 2},  {501, 12}, {502, 2},
-                                        {503, 14}, {504, 4}};
+  const std::pair<int, int> kCodes[] = {
+      {200, 0}, {204, 0}, {299, 0}, {301, 2}, {400, 13}, {401, 16}, {403, 7},  {404, 5}, {408, 1},
+      {409, 6}, {418, 2}, {429, 8}, {500, 2}, {501, 12}, {502, 2},  {503, 14}, {504, 4}};
   for (const auto& [status, code] : kCodes) {
     EXPECT_EQ(static_cast<int>(CodeOfHttp(status)), code) << status;
   }
 }
 
+template <class Detail>
+void Pack(google::rpc::Status& status, const char* name, const Detail& detail) {
+  auto* any = status.add_details();
+  any->set_type_url(std::string("type.googleapis.com/google.rpc.") + name);
+  any->set_value(detail.SerializeAsString());
+}
+
 TEST(StatusMap, JsonOfStatus) {
-  EXPECT_EQ(StatusJson(5, "no \"x\"", ""), R"({"code":5,"message":"no \"x\""})");
+  EXPECT_EQ(StatusJson(5, "no \"x\" <b>", ""), R"({"code":5,"message":"no \"x\" <b>"})");
   google::rpc::Status status;
-  status.set_code(5);
-  status.set_message("gone");
   google::rpc::ErrorInfo info;
   info.set_reason("R");
-  info.set_domain("d");
-  status.add_details()->PackFrom(info);
-  EXPECT_EQ(StatusJson(5, "gone", status.SerializeAsString()),
-            R"({"code":5,"message":"gone","details":[{"@type":)"
-            R"("type.googleapis.com/google.rpc.ErrorInfo","reason":"R","domain":"d"}]})");
+  (*info.mutable_metadata())["k"] = "v";
+  Pack(status, "ErrorInfo", info);
   // A type nobody knows is left out, the rest stays.
   auto* unknown = status.add_details();
   unknown->set_type_url("type.googleapis.com/nobody.Knows");
   unknown->set_value("x");
-  EXPECT_EQ(StatusJson(5, "gone", status.SerializeAsString()),
-            R"({"code":5,"message":"gone","details":[{"@type":)"
-            R"("type.googleapis.com/google.rpc.ErrorInfo","reason":"R","domain":"d"}]})");
+  EXPECT_EQ(StatusJson(5, "", status.SerializeAsString()),
+            R"({"code":5,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",)"
+            R"("reason":"R","metadata":{"k":"v"}}]})");
   EXPECT_EQ(StatusJson(5, "gone", "\xff\xff"), R"({"code":5,"message":"gone"})");
+  unknown->set_type_url("type.googleapis.com/google.rpc.ErrorInfo");
+  unknown->set_value("\x0a\x7f");  // malformed
+  EXPECT_EQ(StatusJson(0, "", status.SerializeAsString()),
+            R"({"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",)"
+            R"("reason":"R","metadata":{"k":"v"}}]})");
+}
+
+TEST(StatusMap, JsonOfOtherDetails) {
+  google::rpc::Status status;
+  google::rpc::BadRequest bad;
+  bad.add_field_violations()->set_field("f");
+  auto* second = bad.add_field_violations();
+  second->set_field("g");
+  second->set_description("d");
+  Pack(status, "BadRequest", bad);
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(1);
+  retry.mutable_retry_delay()->set_nanos(250'000'000);
+  Pack(status, "RetryInfo", retry);
+  google::rpc::DebugInfo debug;
+  debug.add_stack_entries("a");
+  debug.add_stack_entries("b");
+  Pack(status, "DebugInfo", debug);
+  google::rpc::ResourceInfo resource;
+  resource.set_resource_type("t");
+  resource.set_resource_name("n");
+  Pack(status, "ResourceInfo", resource);
+  const std::string type = R"({"@type":"type.googleapis.com/google.rpc.)";
+  EXPECT_EQ(
+      StatusJson(3, "m", status.SerializeAsString()),
+      R"({"code":3,"message":"m","details":[)" + type +
+          R"(BadRequest","fieldViolations":[{"field":"f"},{"field":"g","description":"d"}]},)" +
+          type + R"(RetryInfo","retryDelay":"1.250s"},)" + type +
+          R"(DebugInfo","stackEntries":["a","b"]},)" + type +
+          R"(ResourceInfo","resourceType":"t","resourceName":"n"}]})");
 }
 
 TEST(StatusMap, StatusOfHttpAnswer) {
@@ -62,7 +98,8 @@ TEST(StatusMap, StatusOfHttpAnswer) {
   EXPECT_EQ(parsed.code(), 5);
   ASSERT_EQ(parsed.details_size(), 1);
   google::rpc::ErrorInfo info;
-  ASSERT_TRUE(parsed.details(0).UnpackTo(&info));
+  EXPECT_EQ(parsed.details(0).type_url(), "type.googleapis.com/google.rpc.ErrorInfo");
+  ASSERT_TRUE(info.ParseFromString(parsed.details(0).value()));
   EXPECT_EQ(info.reason(), "Not Found");
   EXPECT_EQ(info.domain(), "dapr.io");
   EXPECT_EQ(info.metadata().at("http.code"), "404");

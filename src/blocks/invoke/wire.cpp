@@ -22,7 +22,8 @@ bool Reader::Next() {
   field_ = static_cast<uint32_t>(tag >> 3);
   type_ = static_cast<Type>(tag & 7);
   switch (type_) {
-    case Type::kVarint: return ReadVarint(number_) || Bad();
+    case Type::kVarint:
+      return ReadVarint(number_) || Bad();
     case Type::kBytes: {
       uint64_t size = 0;
       if (!ReadVarint(size) || size > rest_.size()) return Bad();

@@ -1,6 +1,6 @@
-// The few pieces of protobuf's wire format that invocation needs. Messages between runtimes are read and
-// written in place, because building objects for them would cost more than all the rest of a call.
-// Pure; any thread.
+// The few pieces of protobuf's wire format that invocation needs. Messages between runtimes are
+// read and written in place, because building objects for them would cost more than all the rest of
+// a call. Pure; any thread.
 #pragma once
 
 #include <bit>
@@ -39,7 +39,9 @@ inline void AppendNumber(std::string& out, int field, uint64_t value) {
   out += Tag(field, Type::kVarint);
   AppendVarint(out, value);
 }
-constexpr std::size_t BytesSize(std::size_t bytes) { return 1 + VarintSize(bytes) + bytes; }
+constexpr std::size_t BytesSize(std::size_t bytes) {
+  return 1 + VarintSize(bytes) + bytes;
+}
 
 /// Length prefixes of a fixed four bytes (padded varints, which every decoder takes) are written
 /// before the size of what follows is known.

@@ -24,8 +24,8 @@ TEST(EndpointText, Reads) {
 }
 
 TEST(EndpointText, Refuses) {
-  for (const char* text : {"", ":", ":80", "host:", "host:0", "host:65536", "host:-1", "host:8o", "[::1",
-                           "[::1]80", "[]:80", "a b:80", "host/path:80", "a@b:80"}) {
+  for (const char* text : {"", ":", ":80", "host:", "host:0", "host:65536", "host:-1", "host:8o",
+                           "[::1", "[::1]80", "[]:80", "a b:80", "host/path:80", "a@b:80"}) {
     EXPECT_FALSE(ParseEndpoint(text, 7)) << text;
   }
 }

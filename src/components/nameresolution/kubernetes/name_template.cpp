@@ -66,10 +66,18 @@ std::string NameTemplate::Fill(std::string_view id, std::string_view app_namespa
   std::string out;
   for (const Piece& piece : pieces_) {
     switch (piece.part) {
-      case Part::kText: out += piece.text; break;
-      case Part::kId: out += id; break;
-      case Part::kNamespace: out += app_namespace; break;
-      case Part::kPort: base::StrAppend(out, port); break;
+      case Part::kText:
+        out += piece.text;
+        break;
+      case Part::kId:
+        out += id;
+        break;
+      case Part::kNamespace:
+        out += app_namespace;
+        break;
+      case Part::kPort:
+        base::StrAppend(out, port);
+        break;
     }
   }
   return out;

@@ -1,6 +1,6 @@
-// The `template` option of nameresolution.kubernetes: the part of Go's text/template that names need:
-// plain text, `{{.ID}}`, `{{.Namespace}}`, `{{.Port}}`, comments and the trim markers `{{-` and `-}}`.
-// A value; any thread.
+// The `template` option of nameresolution.kubernetes: the part of Go's text/template that names
+// need: plain text, `{{.ID}}`, `{{.Namespace}}`, `{{.Port}}`, comments and the trim markers `{{-`
+// and `-}}`. A value; any thread.
 #pragma once
 
 #include <cstdint>

@@ -25,14 +25,15 @@ TEST(NameTemplate, Fills) {
 }
 
 TEST(NameTemplate, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"{{.ID", "{{.Id}}", "{{}}", "{{printf \"%s\" .ID}}", "{{if .ID}}x{{end}}",
-                           "{{-.ID}}", "{{.ID}}{{"}) {
+  for (const char* text : {"{{.ID", "{{.Id}}", "{{}}", "{{printf \"%s\" .ID}}",
+                           "{{if .ID}}x{{end}}", "{{-.ID}}", "{{.ID}}{{"}) {
     const auto parsed = NameTemplate::Parse(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().kind, base::Kind::kInvalidArgument);
   }
-  EXPECT_EQ(NameTemplate::Parse("{{ .Pod }}").error().message,
-            "the template action {{.Pod}} is not supported: use {{.ID}}, {{.Namespace}} and {{.Port}}");
+  EXPECT_EQ(
+      NameTemplate::Parse("{{ .Pod }}").error().message,
+      "the template action {{.Pod}} is not supported: use {{.ID}}, {{.Namespace}} and {{.Port}}");
 }
 
 }  // namespace

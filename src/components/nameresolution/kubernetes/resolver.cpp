@@ -17,7 +17,8 @@ async::Task<base::Status> Resolver::Init(const contracts::Call& /*call*/,
   if (cluster_domain_.empty()) cluster_domain_ = "cluster.local";
   if (auto sample = ParseEndpoint(base::StrCat("app.", cluster_domain_), 1);
       !sample || cluster_domain_.find(':') != std::string::npos) {
-    co_return base::Fail(properties.Invalid("clusterDomain", "a domain name such as cluster.local"));
+    co_return base::Fail(
+        properties.Invalid("clusterDomain", "a domain name such as cluster.local"));
   }
   const std::string pattern = properties.Get("template");
   if (!pattern.empty()) {
@@ -28,7 +29,8 @@ async::Task<base::Status> Resolver::Init(const contracts::Call& /*call*/,
     }
     if (auto sample = ParseEndpoint(parsed->Fill("app", "ns", 1), 1); !sample) {
       co_return base::Fail(properties.Invalid(
-          "template", base::StrCat("a pattern that gives host:port (", sample.error().message, ")")));
+          "template",
+          base::StrCat("a pattern that gives host:port (", sample.error().message, ")")));
     }
     template_ = std::move(*parsed);
   }
@@ -44,7 +46,8 @@ async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolver::Resolve(
   contracts::Endpoint endpoint{
       base::StrCat(app_id, "-dapr.", app_namespace, ".svc.", cluster_domain_), port};
   if (template_) {
-    CO_ASSIGN_OR_RETURN(endpoint, ParseEndpoint(template_->Fill(app_id, app_namespace, port), port));
+    CO_ASSIGN_OR_RETURN(endpoint,
+                        ParseEndpoint(template_->Fill(app_id, app_namespace, port), port));
   }
   co_return std::vector<contracts::Endpoint>{std::move(endpoint)};
 }
@@ -53,17 +56,19 @@ const contracts::Descriptor& Descriptor() {
   static const contracts::Descriptor kDescriptor{
       .type = "nameresolution.kubernetes",
       .versions = {"v1"},
-      .summary = "Finds the runtimes of another app by the Kubernetes Service `<app id>-dapr` of its "
-                 "namespace: `<app id>-dapr.<namespace>.svc.<clusterDomain>`. All addresses that DNS "
-                 "gives for the name are used. The default in Kubernetes mode.",
+      .summary =
+          "Finds the runtimes of another app by the Kubernetes Service `<app id>-dapr` of its "
+          "namespace: `<app id>-dapr.<namespace>.svc.<clusterDomain>`. All addresses that DNS "
+          "gives for the name are used. The default in Kubernetes mode.",
       .fields = {{.name = "clusterDomain",
                   .default_value = "cluster.local",
                   .description = "The DNS domain of the cluster."},
                  {.name = "template",
-                  .description = "Another pattern for the address, with `{{.ID}}` for the app id, "
-                                 "`{{.Namespace}}` and `{{.Port}}`, the internal gRPC port: "
-                                 "`{{.ID}}-dapr.{{.Namespace}}.svc.cluster.local:{{.Port}}`. Of Go's "
-                                 "templates only these fields, comments and trim markers are known."}},
+                  .description =
+                      "Another pattern for the address, with `{{.ID}}` for the app id, "
+                      "`{{.Namespace}}` and `{{.Port}}`, the internal gRPC port: "
+                      "`{{.ID}}-dapr.{{.Namespace}}.svc.cluster.local:{{.Port}}`. Of Go's "
+                      "templates only these fields, comments and trim markers are known."}},
       .status = contracts::Stability::kStable,
       .factory = +[]() -> std::unique_ptr<contracts::NameResolver> {
         return std::make_unique<Resolver>();

@@ -1,5 +1,6 @@
-// nameresolution.kubernetes: an app's runtimes are behind the Service `<app id>-dapr` of its namespace.
-// Only makes the name; whoever dials it looks it up in DNS. Any loop, no state after Init.
+// nameresolution.kubernetes: an app's runtimes are behind the Service `<app id>-dapr` of its
+// namespace. Only makes the name; whoever dials it looks it up in DNS. Any loop, no state after
+// Init.
 #pragma once
 
 #include <optional>
@@ -14,10 +15,9 @@ class Resolver final : public contracts::NameResolver {
  public:
   async::Task<base::Status> Init(const contracts::Call& call,
                                  const contracts::InitRequest& request) override;
-  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(const contracts::Call& call,
-                                                                      std::string_view app_id,
-                                                                      std::string_view app_namespace,
-                                                                      uint16_t port) override;
+  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(
+      const contracts::Call& call, std::string_view app_id, std::string_view app_namespace,
+      uint16_t port) override;
 
  private:
   std::string cluster_domain_;

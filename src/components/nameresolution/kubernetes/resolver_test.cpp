@@ -21,7 +21,8 @@ class Kubernetes : public testing::Test {
     });
     return status;
   }
-  base::Result<std::vector<Endpoint>> Resolve(std::string_view app_id, std::string_view name_space) {
+  base::Result<std::vector<Endpoint>> Resolve(std::string_view app_id,
+                                              std::string_view name_space) {
     base::Result<std::vector<Endpoint>> result;
     loops_.RunTaskOn(0, [&]() -> async::Task<void> {
       const contracts::Call call;
@@ -48,7 +49,8 @@ TEST_F(Kubernetes, AnotherClusterDomain) {
 
 TEST_F(Kubernetes, ATemplate) {
   ASSERT_TRUE(Init({{"template", "{{.ID}}.{{.Namespace}}.internal:{{.Port}}"}}));
-  EXPECT_EQ(Resolve("cart", "shop").value(), (std::vector<Endpoint>{{"cart.shop.internal", 50002}}));
+  EXPECT_EQ(Resolve("cart", "shop").value(),
+            (std::vector<Endpoint>{{"cart.shop.internal", 50002}}));
 }
 
 TEST_F(Kubernetes, ATemplateWithoutPort) {
@@ -74,7 +76,9 @@ TEST_F(Kubernetes, AppIdsCannotNameOtherHosts) {
   EXPECT_FALSE(Resolve("cart", "shop/../"));
 }
 
-TEST(KubernetesDocs, DocumentationIsCurrent) { contracts::ExpectDocsAreCurrent(Descriptor()); }
+TEST(KubernetesDocs, DocumentationIsCurrent) {
+  contracts::ExpectDocsAreCurrent(Descriptor());
+}
 
 }  // namespace
 }  // namespace components::nameresolution::kubernetes

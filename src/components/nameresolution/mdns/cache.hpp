@@ -1,6 +1,7 @@
-// What is known of other runtimes: for each app that somebody asked for, its instances, how long they count
-// and who waits for the first of them. Every loop reads it, the home loop writes it; one lock, never held
-// for longer than a look-up. Bounded, because both callers and the network choose names.
+// What is known of other runtimes: for each app that somebody asked for, its instances, how long
+// they count and who waits for the first of them. Every loop reads it, the home loop writes it; one
+// lock, never held for longer than a look-up. Bounded, because both callers and the network choose
+// names.
 #pragma once
 
 #include <map>
@@ -17,13 +18,14 @@
 
 namespace components::nameresolution::mdns {
 
-inline constexpr std::size_t kMaxApps = 1024;      // not counting own ones
-inline constexpr std::size_t kMaxInstances = 64;   // of one app
-inline constexpr std::size_t kMaxAddresses = 4;    // of one instance, each of IPv4 and IPv6
-inline constexpr std::size_t kMaxWaiting = 256;    // for one app
+inline constexpr std::size_t kMaxApps = 1024;     // not counting own ones
+inline constexpr std::size_t kMaxInstances = 64;  // of one app
+inline constexpr std::size_t kMaxAddresses = 4;   // of one instance, each of IPv4 and IPv6
+inline constexpr std::size_t kMaxWaiting = 256;   // for one app
 inline constexpr auto kInstanceLife = std::chrono::seconds(60);  // since it was last heard of
 inline constexpr auto kAbsentLife = std::chrono::seconds(1);     // of "nobody answered"
-inline constexpr auto kInterestLife = std::chrono::minutes(10);  // of an app nobody asks for any more
+inline constexpr auto kInterestLife =
+    std::chrono::minutes(10);  // of an app nobody asks for any more
 
 /// A coroutine that waits, on its own loop, until a look for an app is over.
 struct Waiting {
@@ -36,8 +38,8 @@ class Cache {
  public:
   using Endpoints = std::vector<contracts::Endpoint>;
 
-  /// The live endpoints of an app: IPv4 if there are any, else IPv6, beginning with another one each time.
-  /// Empty if none is known. Any thread.
+  /// The live endpoints of an app: IPv4 if there are any, else IPv6, beginning with another one
+  /// each time. Empty if none is known. Any thread.
   Endpoints Find(std::string_view app_id, async::TimePoint now);
 
   enum class Wanted {
@@ -47,7 +49,8 @@ class Cache {
     kBadName,  // no such app can exist
     kFull,     // too many apps or waiters
   };
-  /// Notes that an app is wanted. With kBrowse and kWait, `waiting` is told when there is news. Any thread.
+  /// Notes that an app is wanted. With kBrowse and kWait, `waiting` is told when there is news. Any
+  /// thread.
   Wanted Want(std::string_view app_id, std::shared_ptr<Waiting> waiting, async::TimePoint now);
   /// The look for the app has ended; whoever still waits is told.
   void EndBrowse(std::string_view app_id, async::TimePoint now);
@@ -91,8 +94,8 @@ class Cache {
   std::size_t foreign_ = 0;  // apps that are not own
 };
 
-/// Takes what a response says about wanted apps into the cache. Loopback addresses count only from this
-/// machine (`from_here`).
+/// Takes what a response says about wanted apps into the cache. Loopback addresses count only from
+/// this machine (`from_here`).
 void Learn(const Packet& packet, bool from_here, async::TimePoint now, Cache& cache);
 
 }  // namespace components::nameresolution::mdns

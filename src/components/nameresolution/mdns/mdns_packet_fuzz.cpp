@@ -1,5 +1,5 @@
-// Multicast DNS messages: any bytes give a message within its bounds or none, and what is learnt from one can
-// be written and read again.
+// Multicast DNS messages: any bytes give a message within its bounds or none, and what is learnt
+// from one can be written and read again.
 #include <cstdint>
 #include <cstdlib>
 

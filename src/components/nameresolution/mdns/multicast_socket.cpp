@@ -17,8 +17,8 @@ namespace {
 
 constexpr const char* kGroupV4 = "224.0.0.251";
 constexpr const char* kGroupV6 = "ff02::fb";
-// The kernel allows 20 memberships a socket by default; a node with hundreds of virtual interfaces has its
-// real ones first.
+// The kernel allows 20 memberships a socket by default; a node with hundreds of virtual interfaces
+// has its real ones first.
 constexpr std::size_t kMostInterfaces = 20;
 
 in_addr GroupV4() {
@@ -41,7 +41,8 @@ bool BindV4(int fd) {
   SetOption(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 1);
   SetOption(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  // Bound to the group and not to every address: what is sent to this machine alone belongs to others.
+  // Bound to the group and not to every address: what is sent to this machine alone belongs to
+  // others.
   sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(kPort), .sin_addr = GroupV4()};
   return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
@@ -52,7 +53,8 @@ bool BindV6(int fd) {
   SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1);
   SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
   SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-  sockaddr_in6 address{.sin6_family = AF_INET6, .sin6_port = htons(kPort), .sin6_addr = in6addr_any};
+  sockaddr_in6 address{
+      .sin6_family = AF_INET6, .sin6_port = htons(kPort), .sin6_addr = in6addr_any};
   return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
@@ -93,10 +95,10 @@ void AddAddress(const ifaddrs& entry, Network& network) {
   auto found = std::ranges::find(network.interfaces, std::string_view(entry.ifa_name),
                                  [](const Interface& each) { return std::string_view(each.name); });
   if (found == network.interfaces.end()) {
-    found = network.interfaces.insert(
-        network.interfaces.end(), {.index = if_nametoindex(entry.ifa_name),
-                                   .name = entry.ifa_name,
-                                   .loopback = (entry.ifa_flags & IFF_LOOPBACK) != 0});
+    found = network.interfaces.insert(network.interfaces.end(),
+                                      {.index = if_nametoindex(entry.ifa_name),
+                                       .name = entry.ifa_name,
+                                       .loopback = (entry.ifa_flags & IFF_LOOPBACK) != 0});
   }
   if (family == AF_INET6) {
     found->v6 = true;
@@ -114,7 +116,8 @@ Network ReadNetwork() {
   for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) AddAddress(*entry, network);
   freeifaddrs(list);
   std::erase_if(network.interfaces, [](const Interface& each) { return each.index == 0; });
-  std::ranges::stable_sort(network.interfaces, {}, &Interface::loopback);
+  std::ranges::sort(network.interfaces, {},
+                    [](const Interface& each) { return std::pair(each.loopback, each.index); });
   if (network.interfaces.size() > kMostInterfaces) {
     // The loopback keeps its place.
     const Interface last = network.interfaces.back();
@@ -139,11 +142,12 @@ base::Result<std::unique_ptr<MulticastSocket>> MulticastSocket::Open(async::Loop
     if (result->watch_.Open(loop, result->socket_.fd())) return result;
   }
   const int error = errno;
-  std::string message = base::StrCat("mdns: cannot listen on UDP port ", kPort, ": ",
-                                     net::ErrnoText(error));
+  std::string message =
+      base::StrCat("mdns: cannot listen on UDP port ", kPort, ": ", net::ErrnoText(error));
   if (error == EADDRINUSE) {
-    message += ": another program keeps the port to itself; end it, or use another name resolution "
-               "component";
+    message +=
+        ": another program keeps the port to itself; end it, or use another name resolution "
+        "component";
   }
   return base::Fail(net::ErrnoKind(error), std::move(message));
 }
@@ -165,9 +169,8 @@ void MulticastSocket::Join(const std::vector<Interface>& interfaces,
       std::erase(refused_, interface.index);
     } else if (std::ranges::find(refused_, interface.index) == refused_.end()) {
       refused_.push_back(interface.index);
-      problems.push_back(base::StrCat("cannot join ",
-                                      family_ == Family::kV4 ? kGroupV4 : kGroupV6, " on ",
-                                      interface.name, ": ", net::ErrnoText(errno)));
+      problems.push_back(base::StrCat("cannot join ", family_ == Family::kV4 ? kGroupV4 : kGroupV6,
+                                      " on ", interface.name, ": ", net::ErrnoText(errno)));
     }
   }
 }
@@ -215,7 +218,8 @@ void MulticastSocket::SendOn(std::string_view bytes, const Interface& interface)
     std::memcpy(&to, &address, sizeof address);
     message.msg_namelen = sizeof address;
     put_info(IPPROTO_IP, IP_PKTINFO,
-             in_pktinfo{.ipi_ifindex = static_cast<int>(interface.index), .ipi_spec_dst = *interface.v4});
+             in_pktinfo{.ipi_ifindex = static_cast<int>(interface.index),
+                        .ipi_spec_dst = *interface.v4});
   } else {
     const sockaddr_in6 address{.sin6_family = AF_INET6,
                                .sin6_port = htons(kPort),
@@ -223,7 +227,8 @@ void MulticastSocket::SendOn(std::string_view bytes, const Interface& interface)
                                .sin6_scope_id = interface.index};
     std::memcpy(&to, &address, sizeof address);
     message.msg_namelen = sizeof address;
-    put_info(IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{.ipi6_addr = {}, .ipi6_ifindex = interface.index});
+    put_info(IPPROTO_IPV6, IPV6_PKTINFO,
+             in6_pktinfo{.ipi6_addr = {}, .ipi6_ifindex = interface.index});
   }
   [[maybe_unused]] const ssize_t sent = sendmsg(socket_.fd(), &message, MSG_NOSIGNAL);
 }

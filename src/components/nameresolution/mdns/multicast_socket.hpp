@@ -1,5 +1,5 @@
-// A UDP socket of the mDNS group, IPv4 or IPv6, on as many networks as there are. It shares the port with
-// every other responder of the machine. Home loop only.
+// A UDP socket of the mDNS group, IPv4 or IPv6, on as many networks as there are. It shares the
+// port with every other responder of the machine. Home loop only.
 #pragma once
 
 #include <netinet/in.h>
@@ -43,8 +43,8 @@ class MulticastSocket {
   /// Fails with what to do about it if the port cannot be shared.
   static base::Result<std::unique_ptr<MulticastSocket>> Open(async::Loop& loop, Family family);
 
-  /// Joins the group on interfaces where it has not yet, and forgets those that are gone. `problems`
-  /// gets a line for each that refuses, once.
+  /// Joins the group on interfaces where it has not yet, and forgets those that are gone.
+  /// `problems` gets a line for each that refuses, once.
   void Join(const std::vector<Interface>& interfaces, std::vector<std::string>& problems);
   std::size_t joined() const { return joined_.size(); }
 
@@ -56,15 +56,16 @@ class MulticastSocket {
   /// The next datagram to the group that is here already; none means: wait for watch().
   std::optional<Datagram> Receive();
 
-  /// Sends to the group, on one interface or on all. What the network does not take is lost, as it may
-  /// be on the way.
+  /// Sends to the group, on one interface or on all. What the network does not take is lost, as it
+  /// may be on the way.
   void Send(std::string_view bytes, unsigned interface);
   void Send(std::string_view bytes);
 
   async::FdWatch& watch() { return watch_; }
 
  private:
-  MulticastSocket(net::Socket socket, Family family) : socket_(std::move(socket)), family_(family) {}
+  MulticastSocket(net::Socket socket, Family family)
+      : socket_(std::move(socket)), family_(family) {}
   void SendOn(std::string_view bytes, const Interface& interface);
 
   net::Socket socket_;

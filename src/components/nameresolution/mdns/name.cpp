@@ -35,9 +35,13 @@ std::optional<Name> ServiceName(std::string_view app_id) {
 }
 
 // Lengths are below 'A', so they pass through the folding of letters unchanged.
-bool SameName(std::string_view a, std::string_view b) { return base::EqualsIgnoreCase(a, b); }
+bool SameName(std::string_view a, std::string_view b) {
+  return base::EqualsIgnoreCase(a, b);
+}
 
-std::string NameKey(std::string_view name) { return base::ToLower(name); }
+std::string NameKey(std::string_view name) {
+  return base::ToLower(name);
+}
 
 bool IsBelow(std::string_view name, std::string_view parent) {
   while (name.size() > parent.size()) {

@@ -6,7 +6,8 @@ namespace {
 constexpr std::size_t kHeader = 12;
 constexpr uint16_t kClassInternet = 1;
 constexpr uint16_t kClassAny = 255;
-constexpr uint16_t kTopBit = 0x8000;  // "flush the cache" in records, "answer me alone" in questions
+constexpr uint16_t kTopBit =
+    0x8000;  // "flush the cache" in records, "answer me alone" in questions
 constexpr uint16_t kResponse = 0x8000;
 constexpr uint16_t kAuthoritative = 0x0400;
 constexpr uint16_t kOpcode = 0x7800;
@@ -43,7 +44,8 @@ class Reader {
   Name ReadName() {
     Name name;
     std::size_t at = at_;
-    std::size_t lowest = at_;  // a pointer must lead below every place read so far, so there is no loop
+    std::size_t lowest =
+        at_;  // a pointer must lead below every place read so far, so there is no loop
     bool jumped = false;
     while (ok_) {
       if (at >= bytes_.size()) return Bad();
@@ -109,14 +111,19 @@ bool ReadRecord(Reader& reader, Record& record) {
       if (length != 16) reader.Fail();
       record.address = reader.Bytes(16);
       break;
-    case kTypePtr: record.target = reader.ReadName(); break;
+    case kTypePtr:
+      record.target = reader.ReadName();
+      break;
     case kTypeSrv:
       reader.Bytes(4);  // priority and weight, which nobody uses here
       record.port = reader.U16();
       record.target = reader.ReadName();
       break;
-    case kTypeTxt: ReadTexts(reader, end, record); break;
-    default: reader.Bytes(length);
+    case kTypeTxt:
+      ReadTexts(reader, end, record);
+      break;
+    default:
+      reader.Bytes(length);
   }
   if (reader.ok() && reader.at() != end) reader.Fail();
   return internet;

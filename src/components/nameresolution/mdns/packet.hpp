@@ -1,6 +1,6 @@
-// Multicast DNS messages: read from whatever bytes the network brings, and written. Nothing of a message is
-// trusted: every length is checked, compressed names can only point backwards, and the number of records is
-// bounded. Pure functions; any thread.
+// Multicast DNS messages: read from whatever bytes the network brings, and written. Nothing of a
+// message is trusted: every length is checked, compressed names can only point backwards, and the
+// number of records is bounded. Pure functions; any thread.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ enum RecordType : uint16_t {
   kTypeAny = 255,
 };
 
-/// The largest message that is read, and the most questions and records in one. A message with more is
-/// refused as a whole.
+/// The largest message that is read, and the most questions and records in one. A message with more
+/// is refused as a whole.
 inline constexpr std::size_t kMaxPacket = 9000;
 inline constexpr std::size_t kMaxQuestions = 128;
 inline constexpr std::size_t kMaxRecords = 256;
@@ -52,8 +52,8 @@ struct Packet {
   std::size_t answers = 0;      // how many of them are answers: in a query, what the asker knows
 };
 
-/// None if the bytes are no message of ours to read: damaged, not a standard query or response, too many
-/// records.
+/// None if the bytes are no message of ours to read: damaged, not a standard query or response, too
+/// many records.
 std::optional<Packet> ParsePacket(std::string_view bytes);
 
 /// Asks for the instances of up to kMaxQuestions services in as few messages as fit the network.
@@ -61,9 +61,9 @@ std::vector<std::string> WriteQueries(std::span<const Name> services);
 
 /// One instance of a service, as it is announced.
 struct Instance {
-  Name service;         // <app id>.local
-  Name name;            // <host>:<pid>.<app id>.local
-  Name host;            // what the address belongs to
+  Name service;  // <app id>.local
+  Name name;     // <host>:<pid>.<app id>.local
+  Name host;     // what the address belongs to
   uint16_t port = 0;
   std::string text;     // the app id
   std::string address;  // 4 or 16 bytes

@@ -7,7 +7,9 @@ namespace {
 
 using std::string_literals::operator""s;
 
-Name Labels(std::initializer_list<std::string_view> labels) { return NameFromLabels(labels).value(); }
+Name Labels(std::initializer_list<std::string_view> labels) {
+  return NameFromLabels(labels).value();
+}
 
 Instance Example() {
   return {.service = ServiceName("cart").value(),
@@ -19,9 +21,21 @@ Instance Example() {
 }
 
 TEST(Name, Makes) {
-  EXPECT_EQ(ServiceName("cart").value(), "\x04" "cart" "\x05" "local");
-  EXPECT_EQ(ServiceName("a.b").value(), "\x01" "a" "\x01" "b" "\x05" "local");
-  EXPECT_EQ(NameFromLabels({"a.b"}).value(), "\x03" "a.b");
+  EXPECT_EQ(ServiceName("cart").value(),
+            "\x04"
+            "cart"
+            "\x05"
+            "local");
+  EXPECT_EQ(ServiceName("a.b").value(),
+            "\x01"
+            "a"
+            "\x01"
+            "b"
+            "\x05"
+            "local");
+  EXPECT_EQ(NameFromLabels({"a.b"}).value(),
+            "\x03"
+            "a.b");
   EXPECT_FALSE(ServiceName(""));
   EXPECT_FALSE(ServiceName("a..b"));
   EXPECT_FALSE(ServiceName(std::string(64, 'x')));
@@ -57,8 +71,8 @@ TEST(Packet, ResponsesReadAsWritten) {
   EXPECT_TRUE(packet->questions.empty());
   ASSERT_EQ(packet->records.size(), 4u);
   EXPECT_EQ(packet->answers, 1u);
-  const auto& [ptr, srv, txt, a] = std::tie(packet->records[0], packet->records[1],
-                                            packet->records[2], packet->records[3]);
+  const auto& [ptr, srv, txt, a] =
+      std::tie(packet->records[0], packet->records[1], packet->records[2], packet->records[3]);
   EXPECT_EQ(ptr.name, instance.service);
   EXPECT_EQ(ptr.type, kTypePtr);
   EXPECT_EQ(ptr.target, instance.name);
@@ -93,11 +107,14 @@ TEST(Packet, QueriesReadAsWritten) {
 }
 
 // A response header with this many answers.
-std::string Header(char answers) { return "\0\0\x84\0\0\0\0"s + answers + "\0\0\0\0"s; }
+std::string Header(char answers) {
+  return "\0\0\x84\0\0\0\0"s + answers + "\0\0\0\0"s;
+}
 
 TEST(Packet, CompressedNames) {
   // As other responders write it: the second name is "x" and a pointer to the first.
-  const std::string bytes = Header(1) + "\4cart\5local\0"s + "\0\x0c\0\1\0\0\0\x78\0\4"s + "\1x\xc0\x0c"s;
+  const std::string bytes =
+      Header(1) + "\4cart\5local\0"s + "\0\x0c\0\1\0\0\0\x78\0\4"s + "\1x\xc0\x0c"s;
   const auto packet = ParsePacket(bytes);
   ASSERT_TRUE(packet);
   EXPECT_EQ(packet->records.front().target, Labels({"x", "cart", "local"}));
@@ -119,7 +136,10 @@ TEST(Packet, HostileOnesAreRefused) {
       {"pointer into the header", Header(1) + "\xc0\x02"s + rest},
       {"pointers in a circle", Header(1) + "\1a\xc0\x10\xc0\x0c"s + rest},
       {"label then pointer back to it", Header(1) + "\1a\xc0\x0c"s + rest},
-      {"reserved label type", Header(1) + "\x40" "a\0"s + rest},
+      {"reserved label type", Header(1) +
+                                  "\x40"
+                                  "a\0"s +
+                                  rest},
       {"half a pointer", Header(1) + "\xc0"s},
       {"more records than there are", Header(2) + "\1a\0"s + rest},
       {"A of five bytes", Header(1) + "\1a\0\0\1\0\1\0\0\0\1\0\5abcde"s},
@@ -134,7 +154,8 @@ TEST(Packet, HostileOnesAreRefused) {
   for (const auto& [what, bytes] : cases) EXPECT_FALSE(ParsePacket(bytes)) << what;
 }
 
-// A message whose last name is made of this many labels of 63 bytes, each pointing to the one before.
+// A message whose last name is made of this many labels of 63 bytes, each pointing to the one
+// before.
 std::string ChainedName(int labels) {
   std::string bytes = Header(2) + "\0\0\x63\0\1\0\0\0\1"s;  // a first record of an unknown type
   const std::size_t start = bytes.size() + 2;

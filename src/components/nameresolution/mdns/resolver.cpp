@@ -23,7 +23,9 @@ constexpr auto kAnnounceAgain = std::chrono::seconds(1);
 constexpr uint32_t kTtl = 120;
 constexpr int kMostPerTurn = 64;
 
-telemetry::Log Log() { return telemetry::Log("dapr.contrib"); }
+telemetry::Log Log() {
+  return telemetry::Log("dapr.contrib");
+}
 
 std::string HostName() {
   char name[256] = {};
@@ -69,9 +71,10 @@ async::Task<base::Status> Resolver::Init(const contracts::Call& /*call*/,
   std::erase_if(sockets_, [](const auto& socket) { return socket->joined() == 0; });
   if (sockets_.empty()) {
     if (!failed) co_return failed;
-    co_return base::Fail(Kind::kUnavailable,
-                         "mdns: no network interface is up that can carry multicast: bring one up (the "
-                         "loopback is enough for one machine), or use another name resolution component");
+    co_return base::Fail(
+        Kind::kUnavailable,
+        "mdns: no network interface is up that can carry multicast: bring one up (the "
+        "loopback is enough for one machine), or use another name resolution component");
   }
   for (const auto& socket : sockets_) gate_.Spawn(ReceiveLoop(*socket));
   gate_.Spawn(RefreshLoop());
@@ -133,8 +136,9 @@ async::Task<void> Resolver::AnswerLate() {
   if (co_await async::Sleep(context, home_->After(Responder::kLeastGap)) != async::Wake::kReady) {
     co_return;
   }
-  for (const Instance* instance : responder_.TakeLate(home_->now())) {
-    SendEverywhere(WriteResponse(*instance, kTtl));
+  for (const Responder::Late& late : responder_.TakeLate(home_->now())) {
+    const std::string bytes = WriteResponse(*late.instance, kTtl);
+    for (const auto& socket : sockets_) socket->Send(bytes, late.interface);
   }
 }
 
@@ -149,13 +153,14 @@ async::Task<void> Resolver::RefreshLoop() {
   }
 }
 
-// Asks for an app twice within the window. Whoever waits is told by the first answer, or at the end.
+// Asks for an app twice within the window. Whoever waits is told by the first answer, or at the
+// end.
 async::Task<void> Resolver::Browse(std::string app_id) {
   const async::Context context = gate_.context();
   const async::TimePoint end = home_->After(kBrowseWindow);
   const Name service = ServiceName(app_id).value_or(Name());
   const std::vector<std::string> queries = WriteQueries(std::span(&service, 1));
-  for (const auto pause : {std::chrono::duration_cast<async::Duration>(kAskAgain), async::Duration(kBrowseWindow)}) {
+  for (const async::Duration pause : {async::Duration(kAskAgain), async::Duration(kBrowseWindow)}) {
     for (const std::string& query : queries) SendEverywhere(query);
     const async::TimePoint until = std::min(end, home_->After(pause));
     const async::Wake wake = co_await async::Sleep(context, until);
@@ -173,19 +178,23 @@ async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolver::Resolve(
   const auto waiting = std::make_shared<Waiting>(loop);
   switch (cache_.Want(app_id, waiting, loop.now())) {
     case Cache::Wanted::kBrowse:
-      // Close comes after the last Resolve, and the loop works in order: this object is there still.
+      // Close comes after the last Resolve, and the loop works in order: this object is there
+      // still.
       home_->Post([this, id = std::string(app_id)]() mutable {
         if (!gate_.Spawn(Browse(id))) cache_.EndBrowse(id, home_->now());
       });
       break;
-    case Cache::Wanted::kWait: break;
-    case Cache::Wanted::kAbsent: co_return std::unexpected(NotFound(app_id));
+    case Cache::Wanted::kWait:
+      break;
+    case Cache::Wanted::kAbsent:
+      co_return std::unexpected(NotFound(app_id));
     case Cache::Wanted::kBadName:
       co_return base::Fail(Kind::kInvalidArgument,
                            StrCat("invalid app id ", base::Quote(app_id),
                                   ": mDNS finds only ids of 1 to 63 characters"));
     case Cache::Wanted::kFull:
-      co_return base::Fail(Kind::kExhausted, "too many apps are being looked for by mDNS: slow down");
+      co_return base::Fail(Kind::kExhausted,
+                           "too many apps are being looked for by mDNS: slow down");
   }
   const async::Context bounded = call.Until(loop.After(kPatience));
   const async::Wake wake = co_await waiting->over.Wait(bounded);
@@ -202,9 +211,10 @@ async::Task<base::Status> Resolver::Announce(const contracts::Call& /*call*/,
                                              contracts::Registration registration) {
   const auto address = net::Address::FromIp(registration.address, registration.internal_port);
   if (!address || registration.internal_port == 0) {
-    co_return base::Fail(Kind::kInvalidArgument,
-                         StrCat("mdns can announce an IP address and port only, not ",
-                                base::Quote(registration.address), ": set DAPR_HOST_IP to an IP address"));
+    co_return base::Fail(
+        Kind::kInvalidArgument,
+        StrCat("mdns can announce an IP address and port only, not ",
+               base::Quote(registration.address), ": set DAPR_HOST_IP to an IP address"));
   }
   const std::optional<Name> service = ServiceName(registration.app_id);
   const std::string short_name = host_name_.substr(0, host_name_.find('.'));
@@ -251,9 +261,12 @@ const contracts::Descriptor& Descriptor() {
       .type = "nameresolution.mdns",
       .versions = {"v1"},
       .summary =
-          "Finds the runtimes of other apps by multicast DNS on UDP port 5353: those of this machine and of "
-          "its local networks, without any server. The default outside of Kubernetes. Namespaces do not "
-          "count. Whoever can send on such a network can claim to be any app: use it where the network is "
+          "Finds the runtimes of other apps by multicast DNS on UDP port 5353: those of this "
+          "machine and of "
+          "its local networks, without any server. The default outside of Kubernetes. Namespaces "
+          "do not "
+          "count. Whoever can send on such a network can claim to be any app: use it where the "
+          "network is "
           "trusted or mTLS is on.",
       .status = contracts::Stability::kStable,
       .factory = +[]() -> std::unique_ptr<contracts::NameResolver> {

@@ -1,9 +1,11 @@
-// nameresolution.mdns: runtimes on one network find each other by multicast DNS, in the way of the Go daprd,
-// with which this one shares networks. Each app is a service type of its own, each runtime an instance
+// nameresolution.mdns: runtimes on one network find each other by multicast DNS, in the way of the
+// Go daprd, with which this one shares networks. Each app is a service type of its own, each
+// runtime an instance
 // `<host name>:<process id>` of it, with a TXT record that holds the app id in its own letters.
 //
-// The sockets, the answers to others and the looking belong to the home loop. Resolve may be called on any
-// loop: it reads the cache, and if that knows nothing asks the home loop to look and waits on its own loop.
+// The sockets, the answers to others and the looking belong to the home loop. Resolve may be called
+// on any loop: it reads the cache, and if that knows nothing asks the home loop to look and waits
+// on its own loop.
 #pragma once
 
 #include <memory>
@@ -29,10 +31,9 @@ class Resolver final : public contracts::NameResolver {
   /// Tells the network that the announced instances go away.
   async::Task<void> Close(const contracts::Call& call) override;
   /// Waits at most a second for somebody to answer.
-  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(const contracts::Call& call,
-                                                                      std::string_view app_id,
-                                                                      std::string_view app_namespace,
-                                                                      uint16_t port) override;
+  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(
+      const contracts::Call& call, std::string_view app_id, std::string_view app_namespace,
+      uint16_t port) override;
   async::Task<base::Status> Announce(const contracts::Call& call,
                                      contracts::Registration registration) override;
 

@@ -1,6 +1,8 @@
 #include "components/nameresolution/mdns/responder.hpp"
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 namespace components::nameresolution::mdns {
 namespace {
@@ -23,7 +25,7 @@ const Instance& Responder::Add(Instance instance) {
   for (const Name* name : {&instance.service, &instance.name, &instance.host}) {
     by_name_.emplace(NameKey(*name), index);
   }
-  states_.emplace_back();
+  told_.emplace_back();
   return instances_.emplace_back(std::move(instance));
 }
 
@@ -39,39 +41,39 @@ bool Responder::IsKnown(const Packet& query, const Instance& instance) const {
 Responder::Answers Responder::Answer(const Packet& query, unsigned interface,
                                      async::TimePoint now) {
   Answers answers;
+  bool late = false;
   for (const Question& question : query.questions) {
     const auto [begin, end] = by_name_.equal_range(NameKey(question.name));
     for (auto it = begin; it != end; ++it) {
       const Instance& instance = instances_[it->second];
       if (!Asks(question, instance) || IsKnown(query, instance)) continue;
-      State& state = states_[it->second];
-      auto told = std::ranges::find(state.told, interface, &std::pair<unsigned, async::TimePoint>::first);
-      if (told != state.told.end() && now - told->second < kLeastGap) {
-        // Asked twice in one message: the first answer is on its way.
-        if (told->second == now && std::ranges::find(answers.now, &instance) != answers.now.end()) continue;
-        state.late = true;
+      // Asked twice in one message: the answer is on its way.
+      if (std::ranges::find(answers.now, &instance) != answers.now.end()) continue;
+      std::vector<Told>& all = told_[it->second];
+      auto told = std::ranges::find(all, interface, &Told::interface);
+      if (told == all.end()) {
+        told = all.insert(all.end(), {.interface = interface});
+      } else if (now - told->at < kLeastGap) {
+        told->late = late = true;
         continue;
       }
-      if (told == state.told.end()) {
-        state.told.emplace_back(interface, now);
-      } else {
-        told->second = now;
-      }
+      *told = {.interface = interface, .at = now};
       answers.now.push_back(&instance);
     }
   }
-  const bool any_late = std::ranges::any_of(states_, &State::late);
-  answers.late = any_late && !std::exchange(late_, any_late);
+  answers.late = late && !std::exchange(planned_, true);
   return answers;
 }
 
-std::vector<const Instance*> Responder::TakeLate(async::TimePoint now) {
-  late_ = false;
-  std::vector<const Instance*> result;
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (!std::exchange(states_[i].late, false)) continue;
-    for (auto& told : states_[i].told) told.second = now;
-    result.push_back(&instances_[i]);
+std::vector<Responder::Late> Responder::TakeLate(async::TimePoint now) {
+  planned_ = false;
+  std::vector<Late> result;
+  for (std::size_t i = 0; i < told_.size(); ++i) {
+    for (Told& told : told_[i]) {
+      if (!told.late) continue;
+      told = {.interface = told.interface, .at = now};
+      result.push_back({&instances_[i], told.interface});
+    }
   }
   return result;
 }

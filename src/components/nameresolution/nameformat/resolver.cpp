@@ -31,7 +31,8 @@ async::Task<base::Status> Resolver::Init(const contracts::Call& /*call*/,
   }
   if (auto sample = ParseEndpoint(Fill(format_, "app"), 1); !sample) {
     co_return base::Fail(request.properties.Invalid(
-        "format", base::StrCat("a host name, optionally with :port (", sample.error().message, ")")));
+        "format",
+        base::StrCat("a host name, optionally with :port (", sample.error().message, ")")));
   }
   co_return base::Status();
 }
@@ -48,13 +49,15 @@ const contracts::Descriptor& Descriptor() {
   static const contracts::Descriptor kDescriptor{
       .type = "nameresolution.nameformat",
       .versions = {"v1"},
-      .summary = "Makes the host name of another app's runtime from a pattern. The name is then looked up "
-                 "in DNS, and all its addresses are used.",
+      .summary =
+          "Makes the host name of another app's runtime from a pattern. The name is then looked up "
+          "in DNS, and all its addresses are used.",
       .fields = {{.name = "format",
                   .required = true,
-                  .description = "The pattern, with `{appid}` where the app id goes: "
-                                 "`{appid}-dapr.default.svc.cluster.local`. `:port` may follow; without "
-                                 "it the port is this runtime's own internal gRPC port."}},
+                  .description =
+                      "The pattern, with `{appid}` where the app id goes: "
+                      "`{appid}-dapr.default.svc.cluster.local`. `:port` may follow; without "
+                      "it the port is this runtime's own internal gRPC port."}},
       .status = contracts::Stability::kAlpha,
       .factory = +[]() -> std::unique_ptr<contracts::NameResolver> {
         return std::make_unique<Resolver>();

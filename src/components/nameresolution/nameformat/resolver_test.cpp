@@ -61,7 +61,9 @@ TEST_F(NameFormat, WrongFormatsAreRefused) {
   }
 }
 
-TEST(NameFormatDocs, DocumentationIsCurrent) { contracts::ExpectDocsAreCurrent(Descriptor()); }
+TEST(NameFormatDocs, DocumentationIsCurrent) {
+  contracts::ExpectDocsAreCurrent(Descriptor());
+}
 
 }  // namespace
 }  // namespace components::nameresolution::nameformat

@@ -31,17 +31,22 @@ base::Error Database::LastError(int code) const {
     case SQLITE_AUTH:
       return {Kind::kPermissionDenied,
               message + ": the file and its folder must be writable for this process"};
-    case SQLITE_FULL: return {Kind::kExhausted, message + ": free space on its file system"};
-    case SQLITE_NOMEM: return {Kind::kExhausted, std::move(message)};
+    case SQLITE_FULL:
+      return {Kind::kExhausted, message + ": free space on its file system"};
+    case SQLITE_NOMEM:
+      return {Kind::kExhausted, std::move(message)};
     case SQLITE_CANTOPEN:
       return {Kind::kInvalidArgument,
               message + ": the folder of connectionString must exist and be writable"};
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return {Kind::kInternal, message + ": connectionString names a file that is damaged or is no "
-                                         "SQLite database"};
-    case SQLITE_IOERR: return {Kind::kUnavailable, std::move(message)};
-    default: return {Kind::kInternal, std::move(message)};
+      return {Kind::kInternal, message +
+                                   ": connectionString names a file that is damaged or is no "
+                                   "SQLite database"};
+    case SQLITE_IOERR:
+      return {Kind::kUnavailable, std::move(message)};
+    default:
+      return {Kind::kInternal, std::move(message)};
   }
 }
 
@@ -68,7 +73,9 @@ base::Result<std::unique_ptr<Database>> Database::Open(const Settings& settings)
   return database;
 }
 
-Database::~Database() { sqlite3_close(handle_); }
+Database::~Database() {
+  sqlite3_close(handle_);
+}
 
 base::Status Database::Exec(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
@@ -79,7 +86,8 @@ base::Status Database::Exec(const std::string& sql) {
 base::Result<std::vector<Database::Row>> Database::Query(const std::string& sql,
                                                          std::initializer_list<Value> values) {
   sqlite3_stmt* prepared = nullptr;
-  int code = sqlite3_prepare_v2(handle_, sql.c_str(), static_cast<int>(sql.size()), &prepared, nullptr);
+  int code =
+      sqlite3_prepare_v2(handle_, sql.c_str(), static_cast<int>(sql.size()), &prepared, nullptr);
   if (code != SQLITE_OK) return std::unexpected(LastError(code));
   const std::unique_ptr<sqlite3_stmt, Finalize> statement(prepared);
   int index = 0;

@@ -1,5 +1,5 @@
-// One connection to SQLite for small statements, with errors in our terms. Used by one thread at a time; it
-// blocks, so never on a loop.
+// One connection to SQLite for small statements, with errors in our terms. Used by one thread at a
+// time; it blocks, so never on a loop.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// The table of hosts: which runtime serves which app at what address, and when it was last heard of. The
-// layout and the meaning of every column are those of the Go daprd, which may use the same file at the same
-// time. Used on the pool's thread only; every function blocks.
+// The table of hosts: which runtime serves which app at what address, and when it was last heard
+// of. The layout and the meaning of every column are those of the Go daprd, which may use the same
+// file at the same time. Used on the pool's thread only; every function blocks.
 #pragma once
 
 #include <memory>
@@ -30,16 +30,17 @@ class Hosts {
 
   /// Adds the row, in place of any row with the same address.
   base::Status Register(const Host& host);
-  /// Notes that the hosts are alive. Rows that somebody deleted come back. The addresses that another
-  /// runtime has taken over, which are left to it.
+  /// Notes that the hosts are alive. Rows that somebody deleted come back. The addresses that
+  /// another runtime has taken over, which are left to it.
   base::Result<std::vector<std::string>> Renew(const std::vector<Host>& hosts);
   base::Status Remove(const std::vector<Host>& hosts);
 
   /// Addresses of live rows of the app in random order, at most `limit`.
-  base::Result<std::vector<std::string>> Find(std::string_view app_id, std::string_view app_namespace,
-                                              int limit);
+  base::Result<std::vector<std::string>> Find(std::string_view app_id,
+                                              std::string_view app_namespace, int limit);
 
-  /// Deletes rows that were dead for long, unless another process did so within the interval; how many.
+  /// Deletes rows that were dead for long, unless another process did so within the interval; how
+  /// many.
   base::Result<int> Cleanup();
 
  private:

@@ -55,9 +55,10 @@ TEST_F(HostsTest, TheLayoutIsThatOfTheGoRuntime) {
             "namespace TEXT not null\nlast_update INTEGER not null\n");
   EXPECT_EQ(Rows("SELECT value FROM metadata WHERE key = 'nr-migrations'"),
             (std::vector<Database::Row>{{"1"}}));
-  EXPECT_EQ(Rows("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'hosts' AND name "
-                 "NOT LIKE 'sqlite_%' ORDER BY name"),
-            (std::vector<Database::Row>{{"hosts_address_idx"}, {"hosts_last_update_idx"}}));
+  EXPECT_EQ(
+      Rows("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'hosts' AND name "
+           "NOT LIKE 'sqlite_%' ORDER BY name"),
+      (std::vector<Database::Row>{{"hosts_address_idx"}, {"hosts_last_update_idx"}}));
 }
 
 TEST_F(HostsTest, RowsAreAsTheGoRuntimeWritesThem) {
@@ -88,7 +89,8 @@ TEST_F(HostsTest, TheOrderIsRandom) {
 }
 
 TEST_F(HostsTest, ANamespaceCountsWhereOneIsStored) {
-  ASSERT_TRUE(raw_->Change("INSERT INTO hosts VALUES ('x', '10.0.0.9:1', 'cart', 'blue', unixepoch())", {}));
+  ASSERT_TRUE(raw_->Change(
+      "INSERT INTO hosts VALUES ('x', '10.0.0.9:1', 'cart', 'blue', unixepoch())", {}));
   ASSERT_TRUE(hosts_->Register({"1", "10.0.0.1:1", "cart"}));
   EXPECT_EQ(hosts_->Find("cart", "green", 9).value(), (Strings{"10.0.0.1:1"}));
   EXPECT_EQ(hosts_->Find("cart", "blue", 9).value().size(), 2u);
@@ -148,8 +150,9 @@ TEST_F(HostsTest, OtherTablesAreRefused) {
   auto opened = Hosts::Open(settings_);
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find("newer runtime"), std::string::npos);
-  ASSERT_TRUE(raw_->Exec("UPDATE metadata SET value = '1' WHERE key = 'nr-migrations';"
-                         "DROP TABLE hosts; CREATE TABLE hosts (x)"));
+  ASSERT_TRUE(
+      raw_->Exec("UPDATE metadata SET value = '1' WHERE key = 'nr-migrations';"
+                 "DROP TABLE hosts; CREATE TABLE hosts (x)"));
   opened = Hosts::Open(settings_);
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find("tableName"), std::string::npos) << opened.error().message;
@@ -172,7 +175,8 @@ TEST_F(HostsTest, WaitsForAnotherProcess) {
 
 TEST(HostsOpen, ProblemsNameTheFile) {
   const auto settings =
-      ReadSettings(config::Properties("sqlite", {{"connectionString", "/nowhere/at/all.db"}})).value();
+      ReadSettings(config::Properties("sqlite", {{"connectionString", "/nowhere/at/all.db"}}))
+          .value();
   const auto opened = Hosts::Open(settings);
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find("/nowhere/at/all.db"), std::string::npos);

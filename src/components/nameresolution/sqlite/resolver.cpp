@@ -20,7 +20,9 @@ constexpr int kMaxAddresses = 16;
 constexpr auto kOpenPatience = std::chrono::seconds(5);
 constexpr auto kOpenPause = std::chrono::milliseconds(50);
 
-telemetry::Log Log() { return telemetry::Log("dapr.contrib"); }
+telemetry::Log Log() {
+  return telemetry::Log("dapr.contrib");
+}
 
 }  // namespace
 
@@ -40,24 +42,25 @@ auto Resolver::OnThread(const async::Context& context, F work)
   std::optional<R> result = co_await pool_->Run([&]() -> R {
     if (!hosts_) return base::Fail(Kind::kUnavailable, "name resolution is closed");
     if (base::Clock::now() > deadline) {
-      return base::Fail(Kind::kTimeout, "waited for the sqlite database of name resolution until the "
-                                        "timeout");
+      return base::Fail(Kind::kTimeout,
+                        "waited for the sqlite database of name resolution until the "
+                        "timeout");
     }
     hosts_->set_deadline(deadline);
     return work(*hosts_);
   });
   if (!result) {
-    co_return base::Fail(Kind::kExhausted,
-                         StrCat("more than ", kMaxQueue, " lookups wait for the sqlite database of name "
-                                                         "resolution: slow down"));
+    co_return base::Fail(Kind::kExhausted, StrCat("more than ", kMaxQueue,
+                                                  " lookups wait for the sqlite database of name "
+                                                  "resolution: slow down"));
   }
   co_return *std::move(result);
 }
 
-// Runtimes that start together get in each other's way: the first creates the tables, the others try again.
+// Runtimes that start together get in each other's way: the first creates the tables, the others
+// try again.
 async::Task<base::Status> Resolver::Open(const contracts::Call& call) {
-  const async::Context context =
-      call.Until(async::Loop::Current()->After(kOpenPatience));
+  const async::Context context = call.Until(async::Loop::Current()->After(kOpenPatience));
   while (true) {
     const std::optional<base::Status> opened = co_await pool_->Run([this]() -> base::Status {
       ASSIGN_OR_RETURN(hosts_, Hosts::Open(settings_));
@@ -66,7 +69,8 @@ async::Task<base::Status> Resolver::Open(const contracts::Call& call) {
     if (!opened) co_return base::Fail(Kind::kExhausted, "no thread for the sqlite database");
     if (*opened || opened->error().kind != Kind::kUnavailable) co_return *opened;
     const auto pause = base::Jitter(kOpenPause, 0.5);
-    if (co_await async::Sleep(context, async::Loop::Current()->After(pause)) != async::Wake::kReady) {
+    if (co_await async::Sleep(context, async::Loop::Current()->After(pause)) !=
+        async::Wake::kReady) {
       co_return *opened;
     }
   }
@@ -76,8 +80,9 @@ async::Task<base::Status> Resolver::Init(const contracts::Call& call,
                                          const contracts::InitRequest& request) {
   CO_ASSIGN_OR_RETURN(settings_, ReadSettings(request.properties));
   if (settings_.target.memory) {
-    Log().Warning("name resolution uses a sqlite database in memory: apps of other processes cannot be "
-                  "found; set connectionString to the path of a file");
+    Log().Warning(
+        "name resolution uses a sqlite database in memory: apps of other processes cannot be "
+        "found; set connectionString to the path of a file");
   }
   pool_ = std::make_unique<async::BlockingPool>(1, kMaxQueue);
   CO_RETURN_IF_ERROR(co_await Open(call));
@@ -105,8 +110,10 @@ async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolver::Resolve(
     if (endpoint) {
       endpoints.push_back(*std::move(endpoint));
     } else {
-      Log().RateLimited("nr-sqlite-address", 1).Warning(
-          StrCat("name resolution: the table holds a wrong address: ", endpoint.error().message));
+      Log()
+          .RateLimited("nr-sqlite-address", 1)
+          .Warning(StrCat("name resolution: the table holds a wrong address: ",
+                          endpoint.error().message));
     }
   }
   if (endpoints.empty()) {
@@ -118,9 +125,9 @@ async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolver::Resolve(
 async::Task<base::Status> Resolver::Announce(const contracts::Call& call,
                                              contracts::Registration registration) {
   if (registration.address.empty() || registration.internal_port == 0) {
-    co_return base::Fail(Kind::kInvalidArgument,
-                         StrCat("app ", registration.app_id, " has no address to announce: set "
-                                                             "DAPR_HOST_IP"));
+    co_return base::Fail(Kind::kInvalidArgument, StrCat("app ", registration.app_id,
+                                                        " has no address to announce: set "
+                                                        "DAPR_HOST_IP"));
   }
   Host host{.registration_id = base::NewUuid(),
             .address = EndpointText(registration.address, registration.internal_port),
@@ -135,32 +142,33 @@ async::Task<void> Resolver::RenewLoop() {
   const async::Context context = gate_.context();
   while (true) {
     const auto pause = base::Jitter(settings_.RenewInterval(), 0.1);
-    if (co_await async::Sleep(context, async::Loop::Current()->After(pause)) != async::Wake::kReady) {
+    if (co_await async::Sleep(context, async::Loop::Current()->After(pause)) !=
+        async::Wake::kReady) {
       co_return;
     }
     if (registrations_.empty()) continue;
     const async::Context unbounded;
     // A copy: Announce may add to the list meanwhile.
-    auto lost = co_await OnThread(
-        unbounded, [registrations = registrations_](Hosts& hosts) { return hosts.Renew(registrations); });
+    auto lost = co_await OnThread(unbounded, [registrations = registrations_](Hosts& hosts) {
+      return hosts.Renew(registrations);
+    });
     const telemetry::Log log = Log();
     if (!lost) {
-      log.RateLimited("nr-sqlite-renew", 1).Warning(
-          StrCat("name resolution: failed to renew the registrations of this runtime: ",
-                 lost.error().message));
+      log.RateLimited("nr-sqlite-renew", 1)
+          .Warning(StrCat("name resolution: failed to renew the registrations of this runtime: ",
+                          lost.error().message));
     } else if (!lost->empty()) {
-      log.RateLimited("nr-sqlite-lost", 1).Warning(
-          StrCat("name resolution: another runtime has registered the address ", lost->front(),
-                 " of this one: give each its own internal gRPC port"));
+      log.RateLimited("nr-sqlite-lost", 1)
+          .Warning(StrCat("name resolution: another runtime has registered the address ",
+                          lost->front(), " of this one: give each its own internal gRPC port"));
     }
   }
 }
 
 async::Task<void> Resolver::CleanupLoop() {
   const async::Context context = gate_.context();
-  while (co_await async::Sleep(context,
-                               async::Loop::Current()->After(settings_.cleanup_interval)) ==
-         async::Wake::kReady) {
+  while (co_await async::Sleep(context, async::Loop::Current()->After(
+                                            settings_.cleanup_interval)) == async::Wake::kReady) {
     const async::Context unbounded;
     // A failed round is not worth more than the next one.
     (void)co_await OnThread(unbounded, [](Hosts& hosts) { return hosts.Cleanup(); });

@@ -1,6 +1,6 @@
-// nameresolution.sqlite: runtimes on one machine find each other through a table in a shared file. Lookups
-// and renewals hop to one thread of the component's own; operations may be called on any loop, each bounded
-// by `timeout` and by the call's deadline.
+// nameresolution.sqlite: runtimes on one machine find each other through a table in a shared file.
+// Lookups and renewals hop to one thread of the component's own; operations may be called on any
+// loop, each bounded by `timeout` and by the call's deadline.
 #pragma once
 
 #include <memory>
@@ -23,10 +23,9 @@ class Resolver final : public contracts::NameResolver {
                                  const contracts::InitRequest& request) override;
   async::Task<base::Status> Ping(const contracts::Call& call) override;
   async::Task<void> Close(const contracts::Call& call) override;
-  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(const contracts::Call& call,
-                                                                      std::string_view app_id,
-                                                                      std::string_view app_namespace,
-                                                                      uint16_t port) override;
+  async::Task<base::Result<std::vector<contracts::Endpoint>>> Resolve(
+      const contracts::Call& call, std::string_view app_id, std::string_view app_namespace,
+      uint16_t port) override;
   async::Task<base::Status> Announce(const contracts::Call& call,
                                      contracts::Registration registration) override;
 
@@ -40,7 +39,7 @@ class Resolver final : public contracts::NameResolver {
   async::Task<void> CleanupLoop();
 
   Settings settings_;
-  std::unique_ptr<Hosts> hosts_;    // touched on the pool's thread only
+  std::unique_ptr<Hosts> hosts_;     // touched on the pool's thread only
   std::vector<Host> registrations_;  // home loop
   async::Gate gate_;
   std::unique_ptr<async::BlockingPool> pool_;  // last: its thread ends before what it uses

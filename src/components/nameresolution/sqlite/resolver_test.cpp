@@ -156,7 +156,9 @@ TEST(SqliteResolver, ProblemsAtStart) {
   EXPECT_NE(nothing.error().message.find("DAPR_HOST_IP"), std::string::npos);
 }
 
-TEST(SqliteResolverDocs, DocumentationIsCurrent) { contracts::ExpectDocsAreCurrent(Descriptor()); }
+TEST(SqliteResolverDocs, DocumentationIsCurrent) {
+  contracts::ExpectDocsAreCurrent(Descriptor());
+}
 
 }  // namespace
 }  // namespace components::nameresolution::sqlite

@@ -25,10 +25,9 @@ bool IsLetter(char c) {
 
 // A table's name becomes part of statements.
 base::Status CheckTableName(std::string_view field, std::string_view name) {
-  const bool plain = !name.empty() && !base::IsDigit(name.front()) &&
-                     std::ranges::all_of(name, [](char c) {
-                       return IsLetter(c) || base::IsDigit(c) || c == '_';
-                     });
+  const bool plain =
+      !name.empty() && !base::IsDigit(name.front()) &&
+      std::ranges::all_of(name, [](char c) { return IsLetter(c) || base::IsDigit(c) || c == '_'; });
   if (plain) return {};
   return base::Fail(Kind::kInvalidArgument,
                     StrCat("invalid table name ", base::Quote(name), " in the field ", field,
@@ -38,15 +37,16 @@ base::Status CheckTableName(std::string_view field, std::string_view name) {
 base::Status CheckPragma(std::string_view pragma) {
   // One name with one plain value: nothing that could end the statement.
   const bool plain = std::ranges::all_of(pragma, [](char c) {
-    return IsLetter(c) || base::IsDigit(c) || std::string_view("_-+.()='\"").find(c) != std::string::npos;
+    return IsLetter(c) || base::IsDigit(c) ||
+           std::string_view("_-+.()='\"").find(c) != std::string::npos;
   });
   if (!plain) {
     return base::Fail(Kind::kInvalidArgument,
                       StrCat("connectionString has a bad option _pragma=", base::Quote(pragma),
                              ": write it as _pragma=name(value)"));
   }
-  for (const auto& [name, field] : {std::pair("busy_timeout", "busyTimeout"),
-                                    std::pair("journal_mode", "disableWAL")}) {
+  for (const auto& [name, field] :
+       {std::pair("busy_timeout", "busyTimeout"), std::pair("journal_mode", "disableWAL")}) {
     if (base::StartsWithIgnoreCase(pragma, name)) {
       return base::Fail(Kind::kInvalidArgument,
                         StrCat("connectionString must not have the option _pragma=", name,
@@ -77,9 +77,10 @@ std::string GetOr(const config::Properties& properties, std::string_view name,
 base::Result<Target> ParseTarget(std::string_view text) {
   text = base::Trim(text);
   if (text.empty()) {
-    return base::Fail(Kind::kInvalidArgument,
-                      "missing connection string: set the field connectionString to the path of a file "
-                      "that all runtimes of this machine share");
+    return base::Fail(
+        Kind::kInvalidArgument,
+        "missing connection string: set the field connectionString to the path of a file "
+        "that all runtimes of this machine share");
   }
   const std::size_t question = text.find('?');
   std::string_view path = text.substr(0, question);
@@ -101,15 +102,15 @@ base::Result<Target> ParseTarget(std::string_view text) {
     const std::size_t equals = std::min(option.find('='), option.size());
     ASSIGN_OR_RETURN(const std::string name, base::PercentDecodeQuery(option.substr(0, equals)));
     ASSIGN_OR_RETURN(const std::string value,
-                     base::PercentDecodeQuery(
-                         option.substr(std::min(equals + 1, option.size()))));
+                     base::PercentDecodeQuery(option.substr(std::min(equals + 1, option.size()))));
     if (name == "_pragma") {
       RETURN_IF_ERROR(CheckPragma(value));
       target.pragmas.push_back(value);
       continue;
     }
     if (name.starts_with('_')) continue;
-    if ((name == "mode" && value == "ro") || (name == "immutable" && base::ParseBoolTruthy(value))) {
+    if ((name == "mode" && value == "ro") ||
+        (name == "immutable" && base::ParseBoolTruthy(value))) {
       return base::Fail(Kind::kInvalidArgument,
                         StrCat("connectionString must not have the option ", name, "=", value,
                                ": name resolution has to write to the file"));
@@ -130,9 +131,10 @@ base::Result<Settings> ReadSettings(const config::Properties& properties) {
   Settings settings;
   ASSIGN_OR_RETURN(settings.target,
                    ParseTarget(properties.Find({"connectionString", "url"}).value_or("")));
-  ASSIGN_OR_RETURN(settings.timeout, ReadDuration(properties,
-                                                  properties.Has("timeout") ? "timeout" : "timeoutInSeconds",
-                                                  kDefaultTimeout));
+  ASSIGN_OR_RETURN(
+      settings.timeout,
+      ReadDuration(properties, properties.Has("timeout") ? "timeout" : "timeoutInSeconds",
+                   kDefaultTimeout));
   if (settings.timeout < std::chrono::milliseconds(1) || settings.timeout > kLongest) {
     return base::Fail(properties.Invalid("timeout", "more than 0s and at most 24h"));
   }
@@ -152,11 +154,11 @@ base::Result<Settings> ReadSettings(const config::Properties& properties) {
         properties.Invalid("updateInterval", "at least one second more than the field timeout"));
   }
   settings.update_interval = std::chrono::duration_cast<std::chrono::seconds>(update);
-  ASSIGN_OR_RETURN(
-      settings.cleanup_interval,
-      ReadDuration(properties,
-                   properties.Has("cleanupInterval") ? "cleanupInterval" : "cleanupIntervalInSeconds",
-                   kDefaultCleanupInterval));
+  ASSIGN_OR_RETURN(settings.cleanup_interval,
+                   ReadDuration(properties,
+                                properties.Has("cleanupInterval") ? "cleanupInterval"
+                                                                  : "cleanupIntervalInSeconds",
+                                kDefaultCleanupInterval));
   settings.wal = !properties.Bool("disableWAL", false) && !settings.target.memory;
   settings.table = GetOr(properties, "tableName", "hosts");
   settings.metadata_table = GetOr(properties, "metadataTableName", "metadata");

@@ -11,7 +11,8 @@
 namespace components::nameresolution::sqlite {
 
 /// The `connectionString`: a path, a `file:` URI or `:memory:`, with SQLite's own options and
-/// `_pragma=name(value)`. Other options that start with '_' belong to the Go driver and mean nothing here.
+/// `_pragma=name(value)`. Other options that start with '_' belong to the Go driver and mean
+/// nothing here.
 struct Target {
   std::string uri;   // for sqlite3_open_v2 with SQLITE_OPEN_URI
   std::string name;  // for messages: without options
@@ -29,7 +30,8 @@ struct Settings {
   std::string table;
   std::string metadata_table;
 
-  /// How often to renew registrations: at least twice in each update interval, with room for a slow one.
+  /// How often to renew registrations: at least twice in each update interval, with room for a slow
+  /// one.
   std::chrono::nanoseconds RenewInterval() const { return (update_interval - timeout) / 2; }
 };
 

@@ -1,4 +1,4 @@
-#include "http/http2_turn.hpp"
+#include "http/turn.hpp"
 
 #include <coroutine>
 #include <exception>
@@ -8,7 +8,7 @@ namespace http {
 
 // One a thread. A loop defers coroutines, so the queue is served by one that lives as long as the
 // thread; resuming it with nothing queued does no harm.
-struct Http2TurnQueue {
+struct TurnQueue {
   struct Server {
     struct promise_type {
       Server get_return_object() {
@@ -22,10 +22,10 @@ struct Http2TurnQueue {
     std::coroutine_handle<promise_type> handle;
   };
 
-  Http2TurnQueue() : server(Serve(*this)) {}
-  ~Http2TurnQueue() { server.handle.destroy(); }
+  TurnQueue() : server(Serve(*this)) {}
+  ~TurnQueue() { server.handle.destroy(); }
 
-  void Add(Http2Turn& turn) {
+  void Add(Turn& turn) {
     const bool first = head == nullptr;
     turn.link_ = tail;
     turn.next_ = nullptr;
@@ -33,7 +33,7 @@ struct Http2TurnQueue {
     tail = &turn.next_;
     if (first) turn.loop_.Defer(server.handle);
   }
-  void Remove(Http2Turn& turn) {
+  void Remove(Turn& turn) {
     *turn.link_ = turn.next_;
     if (turn.next_) {
       turn.next_->link_ = turn.link_;
@@ -53,37 +53,37 @@ struct Http2TurnQueue {
     if (!batch) return;
     batch->link_ = &batch;
     while (batch) {
-      Http2Turn& turn = *batch;
+      Turn& turn = *batch;
       Remove(turn);
       turn.OnTurn();
     }
   }
-  static Server Serve(Http2TurnQueue& queue) {
+  static Server Serve(TurnQueue& queue) {
     for (;;) {
       queue.RunAll();
       co_await std::suspend_always{};
     }
   }
 
-  Http2Turn* head = nullptr;
-  Http2Turn** tail = &head;
-  Http2Turn* batch = nullptr;
-  Http2Turn** batch_tail = &batch;
+  Turn* head = nullptr;
+  Turn** tail = &head;
+  Turn* batch = nullptr;
+  Turn** batch_tail = &batch;
   Server server;
 };
 
 namespace {
-Http2TurnQueue& Queue() {
-  thread_local Http2TurnQueue queue;
+TurnQueue& Queue() {
+  thread_local TurnQueue queue;
   return queue;
 }
 }  // namespace
 
-void Http2Turn::RequestTurn() {
+void Turn::RequestTurn() {
   if (!link_) Queue().Add(*this);
 }
 
-void Http2Turn::Unlink() {
+void Turn::Unlink() {
   if (link_) Queue().Remove(*this);
 }
 

@@ -6,11 +6,11 @@
 
 namespace http {
 
-class Http2Turn {
+class Turn {
  public:
-  explicit Http2Turn(async::Loop& loop) : loop_(loop) {}
-  Http2Turn(const Http2Turn&) = delete;
-  Http2Turn& operator=(const Http2Turn&) = delete;
+  explicit Turn(async::Loop& loop) : loop_(loop) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
 
   /// Has OnTurn called at the end of this turn (of the next, if the ends of this one are being
   /// served). Asking twice is asking once.
@@ -20,15 +20,15 @@ class Http2Turn {
  protected:
   /// May destroy *this.
   virtual void OnTurn() = 0;
-  ~Http2Turn() { Unlink(); }
-
- private:
-  friend struct Http2TurnQueue;
+  ~Turn() { Unlink(); }
+  /// Takes a request back.
   void Unlink();
 
+ private:
+  friend struct TurnQueue;
   async::Loop& loop_;
-  Http2Turn* next_ = nullptr;
-  Http2Turn** link_ = nullptr;  // what points to this one; null = not queued
+  Turn* next_ = nullptr;
+  Turn** link_ = nullptr;  // what points to this one; null = not queued
 };
 
 }  // namespace http
