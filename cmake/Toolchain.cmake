@@ -42,11 +42,23 @@ if(DAPR_COVERAGE)
   add_link_options(-fprofile-instr-generate)
 endif()
 
-# What ships: one file without shared libraries (DAPR_STATIC), at the root of the build folder.
+# What ships: one file without shared libraries (DAPR_STATIC), at the root of the build folder, with its
+# symbols beside it in <target>.debug, where debuggers and perf look for them.
 # Such a binary must not ask libc for names (getaddrinfo, getpwnam): those load shared libraries.
 function(dapr_ship target)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   if(DAPR_STATIC)
-    target_link_options(${target} PRIVATE -static-pie)
+    target_link_options(${target} PRIVATE
+      -static-pie
+      # Relocations as a bitmap: a megabyte less to ship and to read at start. glibc 2.36 or newer.
+      -Wl,-z,pack-relative-relocs
+      # Only functions whose address nobody compares: OpenSSL compares addresses of its callbacks.
+      -Wl,--icf=safe
+      -Wl,-O2)
+    add_custom_command(TARGET ${target} POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${target} ${target}.debug
+      COMMAND ${CMAKE_OBJCOPY} --strip-all --add-gnu-debuglink=${target}.debug ${target}
+      WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+      VERBATIM)
   endif()
 endfunction()

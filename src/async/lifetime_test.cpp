@@ -286,9 +286,9 @@ TEST(Loop, WorkPostedAfterStopIsDestroyedUnrun) {
 TEST(BlockingPool, WorkStillQueuedIsDoneBeforeThePoolGoes) {
   LoopGroup loops(1);
   std::atomic<int> done{0};
+  std::latch release(1);
   {
     BlockingPool pool(1);
-    std::latch release(1);
     EXPECT_TRUE(pool.Submit([&] { release.wait(); }));
     for (int i = 0; i < 10; ++i) EXPECT_TRUE(pool.Submit([&] { ++done; }));
     release.count_down();

@@ -8,6 +8,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -194,6 +196,8 @@ int Run(config::Options options, Wakeups& wakeups) {
   const auto begin = async::Clock::now();
   runtime::ExportEnvironment(options);
   std::atomic<bool> force_exit{false};
+  std::optional<SignalGuard> guard(std::in_place, wakeups, log,
+                                   "Received a signal before the start was complete; exiting", 0);
   runtime::Host host({.options = options,
                       .env = env,
                       .components = daprd::ComponentRegistry(),
@@ -204,8 +208,6 @@ int Run(config::Options options, Wakeups& wakeups) {
                       }});
   // Before the start reads the folder, so that no change falls in between.
   if (!options.apps_path.empty()) wakeups.WatchFolder(options.apps_path);
-  std::optional<SignalGuard> guard(std::in_place, wakeups, log,
-                                   "Received a signal before the start was complete; exiting", 0);
   if (auto started = host.Start(); !started) return Fatal(log, started.error().message);
   guard.reset();
   const auto elapsed =

@@ -1,5 +1,6 @@
 #include "grpc/status.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -160,17 +161,30 @@ bool ParseTimeout(std::string_view text, std::chrono::nanoseconds& timeout) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, value);
   if (error != std::errc() || end != text.data() + text.size() - 1 || value < 0) return false;
+  // Eight digits of hours are more than nanoseconds can count.
+  constexpr int64_t kMostHours = 2'000'000;
   switch (text.back()) {
-    case 'H': timeout = std::chrono::hours(value); break;
-    case 'M': timeout = std::chrono::minutes(value); break;
-    case 'S': timeout = std::chrono::seconds(value); break;
-    case 'm': timeout = std::chrono::milliseconds(value); break;
-    case 'u': timeout = std::chrono::microseconds(value); break;
-    case 'n': timeout = std::chrono::nanoseconds(value); break;
-    default: return false;
+    case 'H':
+      timeout = std::chrono::hours(std::min(value, kMostHours));
+      break;
+    case 'M':
+      timeout = std::chrono::minutes(value);
+      break;
+    case 'S':
+      timeout = std::chrono::seconds(value);
+      break;
+    case 'm':
+      timeout = std::chrono::milliseconds(value);
+      break;
+    case 'u':
+      timeout = std::chrono::microseconds(value);
+      break;
+    case 'n':
+      timeout = std::chrono::nanoseconds(value);
+      break;
+    default:
+      return false;
   }
-  // Eight digits of hours overflow nanoseconds; the multiplication above has wrapped then.
-  if (text.back() == 'H' && value > 2'000'000) timeout = std::chrono::hours(2'000'000);
   return true;
 }
 

@@ -1,6 +1,6 @@
-// Bodies are pulled in chunks, by whoever needs them next. Not pulling is the back-pressure: a server
-// connection stops reading its socket, an HTTP/2 stream gets no window. Nobody buffers a whole body
-// unless the API needs the whole value, and then within a limit (ReadAll). Single loop.
+// Bodies are pulled in chunks, by whoever needs them next. Not pulling is the back-pressure: a
+// server connection stops reading its socket, an HTTP/2 stream gets no window. Nobody buffers a
+// whole body unless the API needs the whole value, and then within a limit (ReadAll). Single loop.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,9 @@ class Body {
   virtual base::Error error() const;
   /// After kEnd; null if there are none.
   virtual const Headers* trailers() const { return nullptr; }
-  /// The whole body, if it has all arrived and lies in one piece; takes nothing. Valid until the next
-  /// TryRead. An empty complete body gives an empty view. Lets a handler answer without waiting.
+  /// The whole body, if it has all arrived and lies in one piece; takes nothing. Valid until the
+  /// next TryRead. An empty complete body gives an empty view. Lets a handler answer without
+  /// waiting.
   virtual std::optional<std::string_view> Whole() { return std::nullopt; }
   /// The total length, if it is known before the end.
   virtual std::optional<uint64_t> length() const { return std::nullopt; }
@@ -66,9 +67,7 @@ class StringBody final : public Body {
     return Poll::kChunk;
   }
   void OnReady(async::Waiter*) override {}
-  std::optional<std::string_view> Whole() override {
-    return done_ ? std::string_view() : data_;
-  }
+  std::optional<std::string_view> Whole() override { return done_ ? std::string_view() : data_; }
   std::optional<uint64_t> length() const override { return data_.size(); }
 
  private:
@@ -82,8 +81,8 @@ class PipeBody final : public Body {
  public:
   explicit PipeBody(std::size_t high_water = 64 * 1024) : high_water_(high_water) {}
 
-  /// Appends a copy. Keep to `co_await Drain(context)` between writes so that the buffer stays small.
-  /// Ignored after Close or Fail.
+  /// Appends a copy. Keep to `co_await Drain(context)` between writes so that the buffer stays
+  /// small. Ignored after Close or Fail.
   void Write(std::string_view data);
   /// No more data; `trailers` are handed on.
   void Close(Headers trailers = {});
@@ -138,8 +137,8 @@ class NextChunk final : public async::WaitBase, async::Waiter {
 /// Reads to the end into one string. kTooLarge ("stream too large") past `limit` bytes.
 async::Task<base::Result<std::string>> ReadAll(Body& body, const async::Context& context,
                                                std::size_t limit);
-/// The same when everything has already arrived: nullopt if it would have to wait, and then `so_far`
-/// holds what was taken; pass it to the waiting form.
+/// The same when everything has already arrived: nullopt if it would have to wait, and then
+/// `so_far` holds what was taken; pass it to the waiting form.
 std::optional<base::Result<std::string>> TryReadAll(Body& body, std::size_t limit,
                                                     std::string& so_far);
 async::Task<base::Result<std::string>> ReadRest(Body& body, const async::Context& context,

@@ -27,13 +27,13 @@ struct Origin {
 };
 
 struct ClientOptions {
-  std::size_t max_connections = 1024;       // HTTP/1.1, per origin; more requests wait
-  std::size_t max_idle_connections = 256;   // HTTP/1.1, per origin
+  std::size_t max_connections = 1024;      // HTTP/1.1, per origin; more requests wait
+  std::size_t max_idle_connections = 256;  // HTTP/1.1, per origin
   std::chrono::milliseconds idle_timeout{90'000};
   std::chrono::milliseconds dial_timeout{5'000};
   std::size_t max_header_bytes = 64 * 1024;
   // HTTP/2
-  std::size_t max_streams_per_connection = 1000;  // and no more than the peer allows
+  std::size_t max_streams_per_connection = 1000;         // and no more than the peer allows
   std::chrono::milliseconds keepalive_interval{30'000};  // ping when streams are open; 0 = off
   std::chrono::milliseconds keepalive_timeout{10'000};
   uint32_t stream_window = 256 * 1024;
@@ -59,13 +59,14 @@ class Client {
   virtual ~Client() = default;
 
   /// Sends a request and waits for the head of the response. `head.authority` becomes Host or
-  /// :authority. `body` may be null; it is pulled on this loop until its end or until the Response is
-  /// dropped, and must live that long. A response may come before the request body is all sent (and,
-  /// over HTTP/2, both go on side by side).
+  /// :authority. `body` may be null; it is pulled on this loop until its end or until the Response
+  /// is dropped, and must live that long. A response may come before the request body is all sent
+  /// (and, over HTTP/2, both go on side by side).
   ///
   /// A request that failed on a reused connection before any byte of the response came, and whose
   /// body was not yet touched, is sent once more on a fresh connection. Errors: kUnreachable (no
-  /// connection could be made, nothing was sent), kUnavailable (the connection broke), kTimeout, kCanceled, kProtocol,
+  /// connection could be made, nothing was sent), kUnavailable (the connection broke), kTimeout,
+  /// kCanceled, kProtocol,
   virtual async::Task<base::Result<Response>> Send(const async::Context& context,
                                                    const Origin& origin, RequestHead head,
                                                    Body* body,
@@ -75,7 +76,8 @@ class Client {
   virtual void Forget(const Origin& origin) = 0;
   /// Number of open connections, for tests and metrics.
   virtual std::size_t connections() const = 0;
-  /// Finishes or, at the context's end, aborts what is in flight. Must be awaited before destruction.
+  /// Finishes or, at the context's end, aborts what is in flight. Must be awaited before
+  /// destruction.
   virtual async::Task<void> Close(const async::Context& context) = 0;
 };
 

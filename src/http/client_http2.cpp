@@ -76,7 +76,8 @@ async::Task<void> ClientImpl::DialHttp2(ClientPool& pool) {
   if (stream && closing_) stream = std::unexpected(ClientClosing());
   if (stream) {
     auto entry = std::make_unique<ClientPool::Http2>();
-    entry->connection = Http2ClientConnection::Start(gate_, std::move(*stream), options_, pool.queue);
+    entry->connection =
+        Http2ClientConnection::Start(gate_, std::move(*stream), options_, pool.queue);
     pool.http2.push_back(std::move(entry));
   } else {
     pool.dial_error = std::move(stream).error();

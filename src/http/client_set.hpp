@@ -15,9 +15,8 @@ class ClientSet {
   ClientSet(async::LoopGroup& loops, const ClientOptions& options) : loops_(loops) {
     clients_.resize(static_cast<std::size_t>(loops.size()));
     for (int i = 0; i < loops.size(); ++i) {
-      loops.RunOn(i, [&] {
-        clients_[static_cast<std::size_t>(i)] = MakeClient(loops.at(i), options);
-      });
+      loops.RunOn(
+          i, [&] { clients_[static_cast<std::size_t>(i)] = MakeClient(loops.at(i), options); });
     }
   }
   /// The client of the current loop.

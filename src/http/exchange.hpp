@@ -1,8 +1,9 @@
 // The server side of one request: what a handler sees, the same over HTTP/1.1 and HTTP/2.
 //
-// Sending never waits: output goes to the connection's buffer and from there to the socket. A handler
-// that streams calls `co_await exchange.Drain(context)` between chunks; that is the back-pressure toward
-// whoever feeds it. Single loop: a connection and all its exchanges live and die on one loop.
+// Sending never waits: output goes to the connection's buffer and from there to the socket. A
+// handler that streams calls `co_await exchange.Drain(context)` between chunks; that is the
+// back-pressure toward whoever feeds it. Single loop: a connection and all its exchanges live and
+// die on one loop.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ class Exchange {
   const RequestHead& request() const { return request_; }
   virtual Body& body() = 0;
   virtual const ConnectionInfo& connection() const = 0;
-  /// Canceled when the peer resets the stream or the connection breaks. (A half-closed HTTP/1.1 peer
-  /// still gets its answer.)
+  /// Canceled when the peer resets the stream or the connection breaks. (A half-closed HTTP/1.1
+  /// peer still gets its answer.)
   async::CancelToken& cancel() { return cancel_; }
 
   /// Sends an interim response (100 to 199, not 101). Ignored once Start was called.
@@ -52,7 +53,8 @@ class Exchange {
   virtual void Write(std::string_view data) = 0;
   /// Ends the response; trailers are sent where the protocol and the request allow.
   virtual void Finish(const Headers* trailers = nullptr) = 0;
-  /// Cuts the response so that the peer can tell it is incomplete: RST_STREAM, or a closed connection.
+  /// Cuts the response so that the peer can tell it is incomplete: RST_STREAM, or a closed
+  /// connection.
   virtual void Abort() = 0;
 
   bool started() const { return started_; }
@@ -78,8 +80,9 @@ class Handler {
   virtual ~Handler() = default;
   /// A chance to answer at once, without a coroutine: true if the exchange is finished.
   virtual bool TryHandle(Exchange&) { return false; }
-  /// Must finish or abort the exchange before it returns; the engine answers 500 or aborts otherwise.
-  /// The exchange outlives the task. A body not read to its end is discarded or the connection closed.
+  /// Must finish or abort the exchange before it returns; the engine answers 500 or aborts
+  /// otherwise. The exchange outlives the task. A body not read to its end is discarded or the
+  /// connection closed.
   virtual async::Task<void> Handle(Exchange& exchange) = 0;
 };
 

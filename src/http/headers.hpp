@@ -1,5 +1,5 @@
-// Header and trailer fields in the order received. One flat buffer and one index vector: two allocations
-// for a whole message. Names keep the case they came with; look-ups ignore it.
+// Header and trailer fields in the order received. One flat buffer and one index vector: two
+// allocations for a whole message. Names keep the case they came with; look-ups ignore it.
 #pragma once
 
 #include <cstddef>
@@ -81,8 +81,8 @@ class Headers {
 
 /// ASCII case-insensitive comparison, the way field names compare.
 bool NameEquals(std::string_view a, std::string_view b);
-/// True for Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, HTTP2-Settings, TE,
-/// Trailer, Proxy-Authorization and Proxy-Authenticate: fields that end at one hop.
+/// True for Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, HTTP2-Settings,
+/// TE, Trailer, Proxy-Authorization and Proxy-Authenticate: fields that end at one hop.
 bool IsHopByHop(std::string_view name);
 
 }  // namespace http

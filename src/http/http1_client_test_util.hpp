@@ -73,8 +73,8 @@ inline RequestHead Head(std::string method, std::string target) {
 }
 
 // The whole answer as text, or the error.
-inline async::Task<std::string> Fetch(Client& client, const Origin& origin, RequestHead head, Body* body,
-                               milliseconds patience = milliseconds(5000)) {
+inline async::Task<std::string> Fetch(Client& client, const Origin& origin, RequestHead head,
+                                      Body* body, milliseconds patience = milliseconds(5000)) {
   const async::Context context(async::Loop::Current()->After(patience));
   auto response = co_await client.Send(context, origin, std::move(head), body);
   if (!response) co_return base::StrCat("error ", base::KindName(response.error().kind));

@@ -28,10 +28,7 @@ Http1Connection::AbortHook::AbortHook(Http1Connection* connection) : connection(
 
 Http1Connection::Http1Connection(ServerCore& core, std::unique_ptr<net::Stream> stream,
                                  const void* tag)
-    : Turn(core.loop),
-      core(core),
-      stream(std::move(stream)),
-      info(Describe(*this->stream, tag)) {
+    : Turn(core.loop), core(core), stream(std::move(stream)), info(Describe(*this->stream, tag)) {
   if (!abort_.HookInto(core.abort)) Break();
 }
 

@@ -13,9 +13,9 @@
 
 #include "async/task.hpp"
 #include "async/wait.hpp"
-#include "http/turn.hpp"
 #include "http/read_buffer.hpp"
 #include "http/server_core.hpp"
+#include "http/turn.hpp"
 
 namespace http {
 

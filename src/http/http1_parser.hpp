@@ -30,7 +30,7 @@ struct Framing {
   bool expect_continue = false;
   bool expect_unknown = false;
   bool upgrade = false;  // there is an Upgrade field
-  int minor = 1;  // HTTP/1.<minor>
+  int minor = 1;         // HTTP/1.<minor>
 };
 
 enum class ParseState : unsigned char { kMore, kDone, kError };

@@ -8,12 +8,6 @@ namespace {
 
 using namespace http1_test;
 
-async::Task<void> EchoBody(Exchange& exchange) {
-  const async::Context context;
-  auto body = co_await ReadAll(exchange.body(), context, 1 << 24);
-  if (body) exchange.Respond({}, *body);
-}
-
 TEST_F(Http1Server, TryHandleAnswersPipelinedRequestsInOneWrite) {
   handler_.try_handle = [](Exchange& exchange) {
     exchange.Respond({}, exchange.request().target);

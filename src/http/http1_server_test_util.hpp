@@ -54,4 +54,10 @@ class Http1Server : public testing::Test {
   std::unique_ptr<TestServer> server_;
 };
 
+inline async::Task<void> EchoBody(Exchange& exchange) {
+  const async::Context context;
+  auto body = co_await ReadAll(exchange.body(), context, 1 << 24);
+  if (body) exchange.Respond({}, *body);
+}
+
 }  // namespace http::http1_test

@@ -33,9 +33,8 @@ std::vector<std::string_view> Items(const Headers& headers, std::string_view nam
 }
 
 bool Names(const std::vector<std::string_view>& items, std::string_view wanted) {
-  return std::ranges::any_of(items, [&](std::string_view item) {
-    return base::EqualsIgnoreCase(item, wanted);
-  });
+  return std::ranges::any_of(
+      items, [&](std::string_view item) { return base::EqualsIgnoreCase(item, wanted); });
 }
 
 // The values that RFC 9113, section 6.5.2, and RFC 9218 allow.
@@ -104,8 +103,8 @@ std::optional<std::string> AskedSettings(const RequestHead& head) {
 async::Task<std::unique_ptr<Http2Upgrade>> AcceptUpgrade(Http1Connection& connection) {
   Http1Exchange& exchange = *connection.exchange;
   const Framing& framing = exchange.parser().framing();
-  const auto size = static_cast<std::size_t>(std::min<uint64_t>(framing.length.value_or(0),
-                                                                kMaxBody + 1));
+  const auto size =
+      static_cast<std::size_t>(std::min<uint64_t>(framing.length.value_or(0), kMaxBody + 1));
   // Without the length beforehand there would be no way back; and who expects a 100 must not be
   // kept waiting for the end of its body.
   if (!MayUpgrade(connection) || framing.minor != 1 || framing.close || framing.chunked ||
@@ -120,8 +119,8 @@ async::Task<std::unique_ptr<Http2Upgrade>> AcceptUpgrade(Http1Connection& connec
   ServerCore& core = connection.core;
   const async::Context wait(core.loop.After(core.options.body_stall_timeout));
   while (connection.in.size() < size) {
-    const auto fill = connection.FillInput(size > BlockPool::kSmall ? BlockPool::kLarge
-                                                                    : BlockPool::kSmall);
+    const auto fill =
+        connection.FillInput(size > BlockPool::kSmall ? BlockPool::kLarge : BlockPool::kSmall);
     if (fill == Http1Connection::Fill::kData) continue;
     if (fill != Http1Connection::Fill::kWait ||
         co_await async::Readable(connection.stream->watch(), wait) != async::Wake::kReady) {

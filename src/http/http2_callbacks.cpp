@@ -177,31 +177,35 @@ struct Http2Callbacks {
     }();
     return table;
   }
-  static nghttp2_option* Options() {
-    static nghttp2_option* const options = [] {
-      nghttp2_option* made = nullptr;
-      if (nghttp2_option_new(&made) != 0) return made;
-      nghttp2_option_set_no_auto_window_update(made, 1);
-      nghttp2_option_set_no_closed_streams(made, 1);
-      nghttp2_option_set_max_reserved_remote_streams(made, 0);
-      nghttp2_option_set_peer_max_concurrent_streams(made, 100);
-      nghttp2_option_set_max_send_header_block_length(made, 256 * 1024);
-      nghttp2_option_set_max_outbound_ack(made, 1000);
-      nghttp2_option_set_max_settings(made, 32);
-      // CONTINUATION counts twice when a read ends in its header; the bytes are limited anyway.
-      nghttp2_option_set_max_continuations(made, 64);
-      // Http2Session has its own limits, set by ServerOptions.
-      nghttp2_option_set_stream_reset_rate_limit(made, 1u << 30, 1u << 30);
-      return made;
-    }();
-    return options;
+  static nghttp2_option* Options(bool server) {
+    static nghttp2_option* const client_options = MakeOptions(false);
+    static nghttp2_option* const server_options = MakeOptions(true);
+    return server ? server_options : client_options;
+  }
+  static nghttp2_option* MakeOptions(bool server) {
+    nghttp2_option* made = nullptr;
+    if (nghttp2_option_new(&made) != 0) return made;
+    nghttp2_option_set_no_auto_window_update(made, 1);
+    nghttp2_option_set_no_closed_streams(made, 1);
+    nghttp2_option_set_max_reserved_remote_streams(made, 0);
+    nghttp2_option_set_peer_max_concurrent_streams(made, 100);
+    nghttp2_option_set_max_send_header_block_length(made, 256 * 1024);
+    nghttp2_option_set_max_outbound_ack(made, 1000);
+    nghttp2_option_set_max_settings(made, 32);
+    // CONTINUATION counts twice when a read ends in its header; the bytes are limited anyway.
+    nghttp2_option_set_max_continuations(made, 64);
+    // Http2Session has its own limits, set by ServerOptions.
+    nghttp2_option_set_stream_reset_rate_limit(made, 1u << 30, 1u << 30);
+    // Dates and lengths would fill a larger table with entries that are never used again.
+    if (server) nghttp2_option_set_max_deflate_dynamic_table_size(made, 1024);
+    return made;
   }
 };
 
 nghttp2_session* NewNghttp2Session(Http2Session* session, Http2Memory& memory, bool server) {
   nghttp2_session* made = nullptr;
   auto* callbacks = Http2Callbacks::Table();
-  auto* options = Http2Callbacks::Options();
+  auto* options = Http2Callbacks::Options(server);
   if (!callbacks || !options) return nullptr;
   const int failed =
       server ? nghttp2_session_server_new3(&made, callbacks, session, options, memory.table())

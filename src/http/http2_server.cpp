@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 
 // How long a graceful end waits for the peer to learn of it.
 constexpr milliseconds kDrainNotice{1000};
+// Memory that costs a little to get again is kept for so long.
+constexpr milliseconds kRestAfter{1000};
 // How often stalled streams are looked for, at most and at least.
 constexpr milliseconds kMaxScan{15'000};
 constexpr milliseconds kMinScan{20};
@@ -79,6 +81,11 @@ class Http2ServerConnection final : public Http2Connection {
     if (session_.streams() != 0) {
       session_.CheckStalls(now);
     } else if (options.idle_timeout.count() > 0 && session_.greeted()) {
+      if (session_.idle_since() + kRestAfter <= now) {
+        session_.Rest();
+      } else {
+        next = std::min(next, session_.idle_since() + kRestAfter);
+      }
       const auto idle_end = session_.idle_since() + options.idle_timeout;
       if (idle_end <= now) {
         session_.FinishDrain();

@@ -88,6 +88,18 @@ TEST(Http2Server, SlowPrefaceAndSlowHeadersAreCut) {
   EXPECT_EQ(partial.GoAwayCode(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+TEST(Http2Server, SettingsThatAreNotAcknowledgedEndTheConnection) {
+  ServerOptions options;
+  options.header_timeout = milliseconds(50);
+  Rig rig(options);
+  AnswerAll(rig);
+  RawPeer peer = RawPeer::Client(rig, false);
+  peer.Send(std::string(kPreface) + MakeFrame(NGHTTP2_SETTINGS, 0, 0) + Get(1));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_DATA, 1).payload, "hello");
+  EXPECT_EQ(peer.GoAwayCode(), NGHTTP2_SETTINGS_TIMEOUT);
+  EXPECT_TRUE(peer.ClosedSoon(milliseconds(3000)));
+}
+
 TEST(Http2Server, IdleConnectionIsClosedPolitely) {
   ServerOptions options;
   options.idle_timeout = milliseconds(50);

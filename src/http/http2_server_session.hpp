@@ -67,7 +67,7 @@ class Http2ServerSession final : public Http2Session {
   async::Gate& gate_;
   std::size_t unsent_ = 0;
   std::vector<Http2ServerStream*> parked_;  // oldest first
-  std::string cookie_;  // crumbs of the block being received
+  std::string cookie_;                      // crumbs of the block being received
   bool draining_ = false;
   bool last_goaway_ = false;
 };

@@ -202,6 +202,7 @@ Http2Stream* Http2Session::StreamOf(int32_t id) const {
 void Http2Session::Link(Http2Stream& stream, int32_t id) {
   stream.id_ = id;
   stream.open_ = true;
+  rested_ = false;
   stream.in_.Bind(this, id);
   stream.next_ = all_head_;
   if (all_head_) all_head_->prev_ = &stream;
@@ -256,6 +257,11 @@ void Http2Session::UnqueueWork(Http2Stream& stream) {
   (stream.work_prev_ ? stream.work_prev_->work_next_ : work_head_) = stream.work_next_;
   (stream.work_next_ ? stream.work_next_->work_prev_ : work_tail_) = stream.work_prev_;
   stream.work_next_ = stream.work_prev_ = nullptr;
+}
+
+void Http2Session::Rest() {
+  if (stream_count_ != 0 || std::exchange(rested_, true)) return;
+  memory_.Trim();
 }
 
 bool Http2Session::CountField(std::size_t bytes) {

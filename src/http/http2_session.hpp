@@ -81,6 +81,8 @@ class Http2Session {
   std::size_t open_streams() const { return open_count_; }
   /// Since when there has been no stream.
   async::TimePoint idle_since() const { return idle_since_; }
+  /// To be called now and then: gives back what an idle session does not need.
+  void Rest();
   /// Bytes of received bodies that nobody has taken yet.
   std::size_t kept() const { return kept_; }
 
@@ -163,6 +165,7 @@ class Http2Session {
   std::size_t kept_ = 0;
   std::size_t owed_ = 0;  // connection window not given back yet
   async::TimePoint idle_since_;
+  bool rested_ = true;  // since the last stream
   std::optional<async::TimePoint> header_since_;
   Http2Scanner scanner_;
   Http2Rate control_;

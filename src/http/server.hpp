@@ -1,5 +1,5 @@
-// The server engine of one loop: takes accepted streams, speaks HTTP/1.1 or HTTP/2 on each (by ALPN, by
-// the HTTP/2 preface, else HTTP/1.1) and hands requests to a Handler.
+// The server engine of one loop: takes accepted streams, speaks HTTP/1.1 or HTTP/2 on each (by
+// ALPN, by the HTTP/2 preface, else HTTP/1.1) and hands requests to a Handler.
 #pragma once
 
 #include <chrono>
@@ -18,10 +18,11 @@ struct ServerOptions {
   bool allow_http1 = true;
   bool allow_http2 = true;
   std::size_t max_header_bytes = 8 * 1024;  // request line and fields, or HTTP/2 header list
-  std::chrono::milliseconds header_timeout{10'000};      // from the first byte of a request to its head
-  std::chrono::milliseconds idle_timeout{180'000};       // no request in progress
-  std::chrono::milliseconds body_stall_timeout{60'000};  // the peer sends no byte of a body being read
-  std::chrono::milliseconds write_stall_timeout{60'000}; // the peer takes no byte of a response
+  std::chrono::milliseconds header_timeout{10'000};  // from the first byte of a request to its head
+  std::chrono::milliseconds idle_timeout{180'000};   // no request in progress
+  std::chrono::milliseconds body_stall_timeout{
+      60'000};  // the peer sends no byte of a body being read
+  std::chrono::milliseconds write_stall_timeout{60'000};  // the peer takes no byte of a response
   std::size_t write_high_water = 256 * 1024;
   // HTTP/2
   uint32_t max_concurrent_streams = 1000;

@@ -101,7 +101,12 @@ std::shared_ptr<const AddressList> Target::List() const {
 void Target::Start(AppState::Observer observer) {
   if (observer) state_.Observe(std::move(observer));
   if (!configured()) return;
-  if (services_.metrics) services_.metrics->Endpoints(static_cast<int64_t>(endpoint_count()));
+  if (services_.metrics) {
+    services_.metrics->Endpoints(static_cast<int64_t>(endpoint_count()));
+    // Shown from the start, not from the first call on.
+    services_.metrics->WaitingCalls(0);
+    services_.metrics->Inflight(0);
+  }
   gate_.Spawn(Watch());
   if (config_.health_check) gate_.Spawn(CheckHealth());
 }

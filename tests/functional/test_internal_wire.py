@@ -219,12 +219,12 @@ def test_what_our_runtime_sends(tmp_path) -> None:  # noqa: ANN001
     server.add_generic_rpc_handlers((protos.handlers(SERVICE, Peer()),))
     server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
-    spec = {"nameResolution": {"component": "nameformat", "configuration": {"format": f"127.0.0.1:{port}"}}}
+    spec = {"nameResolution": {"component": "nameformat", "configuration": {"format": f"{{appid}}:{port}"}}}
     try:
         with Daprd("near", configs={"c.yaml": configuration(spec)}) as near:
             answer = near.request(
                 "POST",
-                "/v1.0/invoke/far/method/a/b?c=d",
+                "/v1.0/invoke/localhost/method/a/b?c=d",
                 {"X-Mine": "1", "Content-Type": "text/x"},
                 b"z" * 5000,
             )
@@ -237,12 +237,12 @@ def test_what_our_runtime_sends(tmp_path) -> None:  # noqa: ANN001
     assert request.message.http_extension.querystring == "c=d" and not request.message.data.value
     assert request.metadata["dapr-caller-app-id"].values == ["near"] and request.metadata[
         "dapr-callee-app-id"
-    ].values == ["far"]
+    ].values == ["localhost"]
     assert request.metadata["destination-app-id"].values and request.metadata["X-Mine"].values == ["1"]
     payloads = [m.payload for m in messages if m.HasField("payload")]
     assert b"".join(p.data for p in payloads) == b"z" * 5000
     assert [p.seq for p in payloads] == list(range(len(payloads))) and max(
         len(p.data) for p in payloads
-    ) <= 2048
+    ) <= CHUNK
     assert not any(m.HasField("request") for m in messages[1:])
     assert "__dapr_calllocalstream_method" not in metadata

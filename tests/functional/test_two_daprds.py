@@ -224,15 +224,14 @@ def test_mdns() -> None:
 
 
 def test_nameformat() -> None:
+    """The app-id is `localhost`, so that the name made of it can be resolved anywhere."""
     from harness.yamls import configuration
 
-    with HttpApp() as app, Daprd("far", app=app, host="127.0.0.3") as far:
-        spec = {
-            "nameResolution": {
-                "component": "nameformat",
-                "version": "v1",
-                "configuration": {"format": f"127.0.0.3:{far.internal_port}"},
-            }
+    with HttpApp() as app, Daprd("localhost", app=app) as far:
+        resolution = {
+            "component": "nameformat",
+            "version": "v1",
+            "configuration": {"format": f"{{appid}}:{far.internal_port}"},
         }
-        with Daprd("near", configs={"c.yaml": configuration(spec)}) as near:
-            assert near.get("/v1.0/invoke/far/method/x").status == 200
+        with Daprd("near", configs={"c.yaml": configuration({"nameResolution": resolution})}) as near:
+            assert near.get("/v1.0/invoke/localhost/method/x").status == 200

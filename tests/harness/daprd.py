@@ -64,7 +64,9 @@ class Daprd:
         self.open_files = open_files
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="daprd-test-"))
         self.cwd = cwd or str(self.folder)
-        self.env = {k: v for k, v in os.environ.items() if not HIDDEN.match(k)} | (env or {})
+        # What name resolution announces; the internal port listens on this address alone.
+        own = {} if host == "0.0.0.0" else {"DAPR_HOST_IP": host}
+        self.env = {k: v for k, v in os.environ.items() if not HIDDEN.match(k)} | own | (env or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.args = [str(binary())]
         if app_id is not None:

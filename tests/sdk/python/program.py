@@ -6,7 +6,10 @@ import traceback
 from collections.abc import Callable
 
 from dapr.clients import DaprClient
-from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
+from dapr.clients.grpc._request import (
+    TransactionalStateOperation,
+    TransactionOperationType,
+)
 from dapr.clients.grpc._state import Concurrency, StateItem, StateOptions
 from dapr.clients.health import DaprHealth
 from dapr.conf import settings

@@ -150,6 +150,15 @@ void Cache::AddOwn(std::string_view app_id, const Name& name, Endpoints v4, Endp
   Tell(std::move(waiting));
 }
 
+void Cache::RemoveOwn(std::string_view app_id, const Name& name) {
+  const std::lock_guard lock(mutex_);
+  App* app = Look(app_id);
+  if (!app) return;
+  std::erase_if(app->instances, [&](const Known& known) { return SameName(known.name, name); });
+  // From now on an app like any other, which goes when nobody asks for it.
+  if (std::exchange(app->own, false)) ++foreign_;
+}
+
 std::vector<Name> Cache::Refresh(async::TimePoint now) {
   std::vector<Name> services;
   const std::lock_guard lock(mutex_);

@@ -64,6 +64,8 @@ class Cache {
   /// An instance of this process; it stays, whatever the network says.
   void AddOwn(std::string_view app_id, const Name& name, Endpoints v4, Endpoints v6);
 
+  void RemoveOwn(std::string_view app_id, const Name& name);
+
   /// Forgets what is too old; the services of all apps that are still wanted.
   std::vector<Name> Refresh(async::TimePoint now);
 

@@ -103,6 +103,10 @@ TEST_F(CacheTest, OwnInstancesStay) {
   cache_.Remove("cart", name);
   now_ += minutes(60);
   EXPECT_EQ(Find("cart"), (Endpoints{{"10.0.0.1", 1}}));
+  cache_.AddOwn("cart", name, {{"10.0.0.1", 2}}, {});
+  EXPECT_EQ(Find("cart"), (Endpoints{{"10.0.0.1", 2}}));
+  cache_.RemoveOwn("cart", name);
+  EXPECT_EQ(Find("cart"), Endpoints{});
 }
 
 TEST_F(CacheTest, LettersOfAppIdsCount) {

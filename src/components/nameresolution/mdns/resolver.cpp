@@ -239,20 +239,32 @@ async::Task<base::Status> Resolver::Announce(const contracts::Call& /*call*/,
     cache_.AddOwn(registration.app_id, instance.name, std::move(endpoint), {});
   }
   SendEverywhere(WriteResponse(instance, kTtl));
-  gate_.Spawn(AnnounceAgain(instance));
+  gate_.Spawn(AnnounceAgain(std::move(registration.app_id)));
   co_return base::Status();
 }
 
-async::Task<void> Resolver::AnnounceAgain(const Instance& instance) {
+async::Task<void> Resolver::AnnounceAgain(std::string app_id) {
   const async::Context context = gate_.context();
-  if (co_await async::Sleep(context, home_->After(kAnnounceAgain)) == async::Wake::kReady) {
-    SendEverywhere(WriteResponse(instance, kTtl));
+  if (co_await async::Sleep(context, home_->After(kAnnounceAgain)) != async::Wake::kReady) {
+    co_return;
   }
+  if (const Instance* instance = responder_.Find(app_id)) {
+    SendEverywhere(WriteResponse(*instance, kTtl));
+  }
+}
+
+async::Task<void> Resolver::Withdraw(const contracts::Call& /*call*/, std::string_view app_id,
+                                     std::string_view /*app_namespace*/) {
+  const Instance* instance = responder_.Find(app_id);
+  if (!instance) co_return;
+  cache_.RemoveOwn(app_id, instance->name);
+  SendEverywhere(WriteResponse(*instance, 0));
+  responder_.Remove(app_id);
 }
 
 async::Task<void> Resolver::Close(const contracts::Call& /*call*/) {
   co_await gate_.Close(async::Context());
-  for (const Instance& instance : responder_.all()) SendEverywhere(WriteResponse(instance, 0));
+  for (const Instance* instance : responder_.all()) SendEverywhere(WriteResponse(*instance, 0));
   sockets_.clear();
 }
 

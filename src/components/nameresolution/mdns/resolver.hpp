@@ -1,7 +1,7 @@
 // nameresolution.mdns: runtimes on one network find each other by multicast DNS, in the way of the
 // Go daprd, with which this one shares networks. Each app is a service type of its own, each
-// runtime an instance
-// `<host name>:<process id>` of it, with a TXT record that holds the app id in its own letters.
+// runtime an instance `<host name>:<process id>` of it, with a TXT record that holds the app id in
+// its own letters.
 //
 // The sockets, the answers to others and the looking belong to the home loop. Resolve may be called
 // on any loop: it reads the cache, and if that knows nothing asks the home loop to look and waits
@@ -36,6 +36,8 @@ class Resolver final : public contracts::NameResolver {
       uint16_t port) override;
   async::Task<base::Status> Announce(const contracts::Call& call,
                                      contracts::Registration registration) override;
+  async::Task<void> Withdraw(const contracts::Call& call, std::string_view app_id,
+                             std::string_view app_namespace) override;
 
  private:
   void JoinNetworks();
@@ -47,7 +49,7 @@ class Resolver final : public contracts::NameResolver {
   async::Task<void> RefreshLoop();
   async::Task<void> Browse(std::string app_id);
   async::Task<void> AnswerLate();
-  async::Task<void> AnnounceAgain(const Instance& instance);
+  async::Task<void> AnnounceAgain(std::string app_id);
 
   async::Loop* home_ = nullptr;
   std::string host_name_;

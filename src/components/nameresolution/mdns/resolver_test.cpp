@@ -51,6 +51,11 @@ class Peer {
     });
     return result;
   }
+  void Withdraw(std::string_view app_id) {
+    Run(0, [&](const contracts::Call& call) -> async::Task<void> {
+      co_await resolver_->Withdraw(call, app_id, "default");
+    });
+  }
   base::Result<Endpoints> Resolve(std::string_view app_id, int loop = 0,
                                   async::Duration wait = seconds(10)) {
     base::Result<Endpoints> result;
@@ -175,6 +180,20 @@ TEST(MdnsResolver, ARuntimeThatClosesIsForgotten) {
   ASSERT_TRUE(b.Resolve(AppId("gone")));
   a.Close();
   WaitUntil([&] { return !b.Resolve(AppId("gone"), 0, milliseconds(1)); });
+}
+
+TEST(MdnsResolver, AppsMoveAndGo) {
+  Peer a, b;
+  const std::string app_id = AppId("moving");
+  ASSERT_TRUE(a.Announce(app_id, "192.0.2.83", 50002));
+  EXPECT_EQ(b.Resolve(app_id).value(), (Endpoints{{"192.0.2.83", 50002}}));
+  ASSERT_TRUE(a.Announce(app_id, "192.0.2.83", 50003));
+  EXPECT_EQ(a.Resolve(app_id).value(), (Endpoints{{"192.0.2.83", 50003}}));
+  WaitUntil([&] { return b.Resolve(app_id).value() == Endpoints{{"192.0.2.83", 50003}}; });
+  a.Withdraw(app_id);
+  a.Withdraw(app_id);
+  EXPECT_FALSE(a.Resolve(app_id, 0, milliseconds(1)));
+  WaitUntil([&] { return !b.Resolve(app_id, 0, milliseconds(1)); });
 }
 
 TEST(MdnsResolver, SeveralRuntimesOfOneAppTakeTurns) {

@@ -21,12 +21,31 @@ bool Asks(const Question& question, const Instance& instance) {
 }  // namespace
 
 const Instance& Responder::Add(Instance instance) {
-  const std::size_t index = instances_.size();
-  for (const Name* name : {&instance.service, &instance.name, &instance.host}) {
-    by_name_.emplace(NameKey(*name), index);
+  Remove(instance.text);
+  Own& own = own_[instance.text];
+  own.instance = std::move(instance);
+  for (const Name* name : {&own.instance.service, &own.instance.name, &own.instance.host}) {
+    by_name_.emplace(NameKey(*name), &own);
   }
-  told_.emplace_back();
-  return instances_.emplace_back(std::move(instance));
+  return own.instance;
+}
+
+const Instance* Responder::Find(std::string_view text) const {
+  const auto found = own_.find(text);
+  return found == own_.end() ? nullptr : &found->second.instance;
+}
+
+void Responder::Remove(std::string_view text) {
+  const auto found = own_.find(text);
+  if (found == own_.end()) return;
+  std::erase_if(by_name_, [&](const auto& item) { return item.second == &found->second; });
+  own_.erase(found);
+}
+
+std::vector<const Instance*> Responder::all() const {
+  std::vector<const Instance*> result;
+  for (const auto& [text, own] : own_) result.push_back(&own.instance);
+  return result;
 }
 
 // True if the asker says that it knows the instance and will not forget it soon.
@@ -45,11 +64,11 @@ Responder::Answers Responder::Answer(const Packet& query, unsigned interface,
   for (const Question& question : query.questions) {
     const auto [begin, end] = by_name_.equal_range(NameKey(question.name));
     for (auto it = begin; it != end; ++it) {
-      const Instance& instance = instances_[it->second];
+      const Instance& instance = it->second->instance;
       if (!Asks(question, instance) || IsKnown(query, instance)) continue;
       // Asked twice in one message: the answer is on its way.
       if (std::ranges::find(answers.now, &instance) != answers.now.end()) continue;
-      std::vector<Told>& all = told_[it->second];
+      std::vector<Told>& all = it->second->told;
       auto told = std::ranges::find(all, interface, &Told::interface);
       if (told == all.end()) {
         told = all.insert(all.end(), {.interface = interface});
@@ -68,11 +87,11 @@ Responder::Answers Responder::Answer(const Packet& query, unsigned interface,
 std::vector<Responder::Late> Responder::TakeLate(async::TimePoint now) {
   planned_ = false;
   std::vector<Late> result;
-  for (std::size_t i = 0; i < told_.size(); ++i) {
-    for (Told& told : told_[i]) {
+  for (auto& [text, own] : own_) {
+    for (Told& told : own.told) {
       if (!told.late) continue;
       told = {.interface = told.interface, .at = now};
-      result.push_back({&instances_[i], told.interface});
+      result.push_back({&own.instance, told.interface});
     }
   }
   return result;

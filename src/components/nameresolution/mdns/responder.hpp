@@ -2,9 +2,9 @@
 // ten times a second on one network, whoever asks and however often. Home loop only.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/timer.hpp"
@@ -16,9 +16,12 @@ class Responder {
  public:
   static constexpr auto kLeastGap = std::chrono::milliseconds(100);
 
-  /// Adds an instance; it stays where it is.
+  /// Adds an instance, in place of the one with the same text (app id). Pointers to that end.
   const Instance& Add(Instance instance);
-  const std::deque<Instance>& all() const { return instances_; }
+  /// The instance with this text, or null.
+  const Instance* Find(std::string_view text) const;
+  void Remove(std::string_view text);
+  std::vector<const Instance*> all() const;
 
   /// What to answer at once to a query that came by this interface. What was told there a moment
   /// ago is kept for TakeLate, which must be called kLeastGap later if `late` is set.
@@ -40,12 +43,15 @@ class Responder {
     async::TimePoint at{};
     bool late = false;
   };
+  struct Own {
+    Instance instance;
+    std::vector<Told> told;
+  };
   bool IsKnown(const Packet& query, const Instance& instance) const;
 
-  std::deque<Instance> instances_;
-  std::deque<std::vector<Told>> told_;               // of the instances, by index
-  std::multimap<std::string, std::size_t> by_name_;  // NameKey of any of its names
-  bool planned_ = false;                             // TakeLate will be called
+  std::map<std::string, Own, std::less<>> own_;  // by text
+  std::multimap<std::string, Own*> by_name_;     // NameKey of any of its names
+  bool planned_ = false;                         // TakeLate will be called
 };
 
 }  // namespace components::nameresolution::mdns

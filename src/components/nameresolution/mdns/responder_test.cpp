@@ -10,6 +10,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::string_literals::operator""s;
 
+using Apps = std::vector<std::string>;
+
 class ResponderTest : public testing::Test {
  protected:
   ResponderTest() {
@@ -42,8 +44,6 @@ class ResponderTest : public testing::Test {
   bool late_ = false;
 };
 
-using Apps = std::vector<std::string>;
-
 TEST_F(ResponderTest, AnswersForItsOwn) {
   EXPECT_EQ(Answered(Ask({{cart_, kTypePtr}})), Apps{"cart"});
   EXPECT_EQ(Answered(Ask({{NameFromLabels({"HOST:1", "Shop", "local"}).value(), kTypeSrv}})),
@@ -53,11 +53,25 @@ TEST_F(ResponderTest, AnswersForItsOwn) {
   EXPECT_FALSE(late_);
 }
 
+TEST_F(ResponderTest, InstancesAreReplacedAndRemoved) {
+  Instance moved = *responder_.Find("cart");
+  moved.port = 2;
+  responder_.Add(moved);
+  EXPECT_EQ(responder_.all().size(), 2u);
+  const auto answers = responder_.Answer(Ask({{cart_, kTypePtr}}), 1, now_);
+  ASSERT_EQ(answers.now.size(), 1u);
+  EXPECT_EQ(answers.now.front()->port, 2);
+  responder_.Remove("cart");
+  EXPECT_EQ(responder_.Find("cart"), nullptr);
+  now_ += std::chrono::seconds(1);
+  EXPECT_EQ(Answered(Ask({{cart_, kTypePtr}, {shop_, kTypePtr}})), Apps{"shop"});
+}
+
 TEST_F(ResponderTest, TheTypeMustFit) {
   EXPECT_EQ(Answered(Ask({{cart_, kTypeSrv}})), Apps{});
-  EXPECT_EQ(Answered(Ask({{responder_.all()[0].host, kTypePtr}})), Apps{});
+  EXPECT_EQ(Answered(Ask({{responder_.Find("cart")->host, kTypePtr}})), Apps{});
   EXPECT_EQ(Answered(Ask({{cart_, kTypeAny}})), Apps{"cart"});
-  EXPECT_EQ(Answered(Ask({{responder_.all()[1].host, kTypeA}})), Apps{"shop"});
+  EXPECT_EQ(Answered(Ask({{responder_.Find("shop")->host, kTypeA}})), Apps{"shop"});
 }
 
 TEST_F(ResponderTest, SeveralQuestionsOfOneMessage) {
@@ -69,7 +83,7 @@ TEST_F(ResponderTest, SeveralQuestionsOfOneMessage) {
 TEST_F(ResponderTest, WhatTheAskerKnowsIsNotRepeated) {
   Packet packet = Ask({{cart_, kTypePtr}});
   packet.records.push_back(
-      {.name = cart_, .type = kTypePtr, .ttl = 100, .target = responder_.all()[0].name});
+      {.name = cart_, .type = kTypePtr, .ttl = 100, .target = responder_.Find("cart")->name});
   packet.answers = 1;
   EXPECT_EQ(Answered(packet), Apps{});
   packet.records.front().ttl = 5;

@@ -18,6 +18,7 @@ struct Host {
   std::string registration_id;  // a UUID
   std::string address;          // "ip:port"
   std::string app_id;
+  std::string app_namespace;  // not stored: today's runtimes leave the column empty
 };
 
 class Hosts {

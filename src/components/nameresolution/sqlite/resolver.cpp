@@ -129,13 +129,42 @@ async::Task<base::Status> Resolver::Announce(const contracts::Call& call,
                                                         " has no address to announce: set "
                                                         "DAPR_HOST_IP"));
   }
+  const std::vector<Host> old = TakeRegistrations(registration.app_id, registration.app_namespace);
   Host host{.registration_id = base::NewUuid(),
             .address = EndpointText(registration.address, registration.internal_port),
-            .app_id = std::move(registration.app_id)};
-  auto status = co_await OnThread(call, [&](Hosts& hosts) { return hosts.Register(host); });
+            .app_id = std::move(registration.app_id),
+            .app_namespace = std::move(registration.app_namespace)};
+  auto status = co_await OnThread(call, [&](Hosts& hosts) -> base::Status {
+    if (!old.empty()) RETURN_IF_ERROR(hosts.Remove(old));
+    return hosts.Register(host);
+  });
   // Kept although it failed: the next renewal tries again.
   registrations_.push_back(std::move(host));
   co_return status;
+}
+
+// A renewal may be on its way with what is taken here; the thread works in order, so that a later
+// Remove has the last word.
+std::vector<Host> Resolver::TakeRegistrations(std::string_view app_id,
+                                              std::string_view app_namespace) {
+  std::vector<Host> taken;
+  std::erase_if(registrations_, [&](Host& host) {
+    if (host.app_id != app_id || host.app_namespace != app_namespace) return false;
+    taken.push_back(host);
+    return true;
+  });
+  return taken;
+}
+
+async::Task<void> Resolver::Withdraw(const contracts::Call& call, std::string_view app_id,
+                                     std::string_view app_namespace) {
+  const std::vector<Host> old = TakeRegistrations(app_id, app_namespace);
+  if (old.empty()) co_return;
+  auto removed = co_await OnThread(call, [&](Hosts& hosts) { return hosts.Remove(old); });
+  if (!removed) {
+    Log().Warning(StrCat("name resolution: failed to remove the registration of ", app_id, ": ",
+                         removed.error().message, "; it lapses after the update interval"));
+  }
 }
 
 async::Task<void> Resolver::RenewLoop() {

@@ -28,6 +28,8 @@ class Resolver final : public contracts::NameResolver {
       uint16_t port) override;
   async::Task<base::Status> Announce(const contracts::Call& call,
                                      contracts::Registration registration) override;
+  async::Task<void> Withdraw(const contracts::Call& call, std::string_view app_id,
+                             std::string_view app_namespace) override;
 
  private:
   /// `work(Hosts&)` returns a Result and runs on the pool's thread.
@@ -35,6 +37,7 @@ class Resolver final : public contracts::NameResolver {
   auto OnThread(const async::Context& context, F work)
       -> async::Task<std::invoke_result_t<F, Hosts&>>;
   async::Task<base::Status> Open(const contracts::Call& call);
+  std::vector<Host> TakeRegistrations(std::string_view app_id, std::string_view app_namespace);
   async::Task<void> RenewLoop();
   async::Task<void> CleanupLoop();
 

@@ -45,6 +45,12 @@ class Peer {
     });
     return result;
   }
+  void Withdraw(std::string_view app_id) {
+    loops_.RunTaskOn(0, [&]() -> async::Task<void> {
+      const contracts::Call call;
+      co_await resolver_->Withdraw(call, app_id, "");
+    });
+  }
   base::Result<Endpoints> Resolve(std::string_view app_id, int loop = 0) {
     base::Result<Endpoints> result;
     loops_.RunTaskOn(loop, [&]() -> async::Task<void> {
@@ -84,6 +90,19 @@ TEST(SqliteResolver, RuntimesFindEachOtherUntilTheyClose) {
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().kind, base::Kind::kNotFound);
   EXPECT_EQ(gone.error().message, "no host found with the given ID");
+}
+
+TEST(SqliteResolver, AppsComeMoveAndGo) {
+  TestFile file;
+  Peer a(file), b(file);
+  ASSERT_TRUE(a.Announce("cart", "10.0.0.1", 50002));
+  ASSERT_TRUE(a.Announce("shop", "10.0.0.1", 50003));
+  ASSERT_TRUE(a.Announce("cart", "10.0.0.1", 50004));
+  EXPECT_EQ(b.Resolve("cart").value(), (Endpoints{{"10.0.0.1", 50004}}));
+  a.Withdraw("cart");
+  a.Withdraw("nobody");
+  EXPECT_FALSE(b.Resolve("cart"));
+  EXPECT_EQ(b.Resolve("shop").value(), (Endpoints{{"10.0.0.1", 50003}}));
 }
 
 TEST(SqliteResolver, RegistrationsAreRenewed) {
