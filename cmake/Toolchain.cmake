@@ -42,8 +42,9 @@ if(DAPR_COVERAGE)
   add_link_options(-fprofile-instr-generate)
 endif()
 
-# What ships: one file without shared libraries (DAPR_STATIC), at the root of the build folder, with its
-# symbols beside it in <target>.debug, where debuggers and perf look for them.
+# What ships: one file without shared libraries (DAPR_STATIC), at the root of the build folder, with
+# its symbols beside it in <target>.debug, where debuggers and perf look for them. To be called where
+# the target is made.
 # Such a binary must not ask libc for names (getaddrinfo, getpwnam): those load shared libraries.
 function(dapr_ship target)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

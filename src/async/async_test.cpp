@@ -172,15 +172,17 @@ TEST(Loop, DescriptorEdgesWakeTheReader) {
   });
 }
 
+Task<void> RunElsewhere(BlockingPool& pool) {
+  const auto home = std::this_thread::get_id();
+  auto elsewhere = co_await pool.Run([] { return std::this_thread::get_id(); });
+  EXPECT_TRUE(elsewhere.has_value());
+  EXPECT_NE(*elsewhere, home);
+  EXPECT_EQ(std::this_thread::get_id(), home);
+}
+
 TEST(BlockingPool, RunsElsewhereAndComesBack) {
   BlockingPool pool(2);
-  RunOnLoop([&pool]() -> Task<void> {
-    const auto home = std::this_thread::get_id();
-    auto elsewhere = co_await pool.Run([] { return std::this_thread::get_id(); });
-    EXPECT_TRUE(elsewhere.has_value());
-    EXPECT_NE(*elsewhere, home);
-    EXPECT_EQ(std::this_thread::get_id(), home);
-  });
+  RunOnLoop([&] { return RunElsewhere(pool); });
 }
 
 TEST(LoopGroup, PostsFromManyThreadsAllRun) {

@@ -53,15 +53,17 @@ Task<void> AwaitReadable(FdWatch& watch, Context context, std::vector<Wake>& log
 TEST(Lifetime, AWaitOutlivesItsDescriptorsWatch) {
   RunOnLoop([]() -> Task<void> {
     Pair pair;
-    auto watch = std::make_unique<FdWatch>();
-    EXPECT_TRUE(watch->Open(*Loop::Current(), pair.ends[0]));
-    watch->set_readable(false);
+    auto watches = std::make_unique<FdWatch[]>(2);  // one waiter a direction and watch
+    for (int i : {0, 1}) {
+      EXPECT_TRUE(watches[i].Open(*Loop::Current(), pair.ends[i]));
+      watches[i].set_readable(false);
+    }
     std::vector<Wake> log;
     Gate gate;
     CancelToken token;
-    gate.Spawn(AwaitReadable(*watch, Context(kForever, &token), log));
-    Started dropped = Begin(AwaitReadable(*watch, Context(), log));
-    watch.reset();
+    gate.Spawn(AwaitReadable(watches[0], Context(kForever, &token), log));
+    Started dropped = Begin(AwaitReadable(watches[1], Context(), log));
+    watches.reset();
     EXPECT_TRUE(log.empty());
     dropped.handle.destroy();
     token.Cancel();
@@ -296,20 +298,22 @@ TEST(BlockingPool, WorkStillQueuedIsDoneBeforeThePoolGoes) {
   EXPECT_EQ(done, 10);
 }
 
+Task<void> FillQueue(BlockingPool& pool, std::latch& started, std::latch& release) {
+  EXPECT_TRUE(pool.Submit([&] {
+    started.count_down();
+    release.wait();
+  }));
+  started.wait();
+  EXPECT_TRUE(pool.Submit([] {}));
+  EXPECT_FALSE((co_await pool.Run([] { return 1; })).has_value());
+  release.count_down();
+}
+
 TEST(BlockingPool, AFullQueueRefuses) {
   std::latch started(1);
   std::latch release(1);
   BlockingPool pool(1, 1);
-  RunOnLoop([&]() -> Task<void> {
-    EXPECT_TRUE(pool.Submit([&] {
-      started.count_down();
-      release.wait();
-    }));
-    started.wait();
-    EXPECT_TRUE(pool.Submit([] {}));
-    EXPECT_FALSE((co_await pool.Run([] { return 1; })).has_value());
-    release.count_down();
-  });
+  RunOnLoop([&] { return FillQueue(pool, started, release); });
 }
 
 TEST(FramePool, FramesMayEndOnAnotherThread) {

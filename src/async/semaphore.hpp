@@ -10,7 +10,7 @@ namespace async {
 
 class Semaphore {
  public:
-  class Acquire_;
+  class Acquiring;
   /// `limit` 0 = unlimited (Acquire never waits).
   explicit Semaphore(std::size_t limit) : limit_(limit) {}
 
@@ -18,7 +18,7 @@ class Semaphore {
   Semaphore& operator=(const Semaphore&) = delete;
   /// Whoever still queues is left to its deadline or cancellation.
   ~Semaphore() {
-    for (Acquire_* waiter : queue_) waiter->queued_ = false;
+    for (Acquiring* waiter : queue_) waiter->queued_ = false;
   }
 
   bool TryAcquire() {
@@ -33,11 +33,11 @@ class Semaphore {
   std::size_t held() const { return held_; }
   std::size_t waiting() const { return queue_.size(); }
 
-  class Acquire_ final : public WaitBase {
+  class Acquiring final : public WaitBase {
    public:
-    Acquire_(Semaphore& semaphore, const Context& context)
+    Acquiring(Semaphore& semaphore, const Context& context)
         : WaitBase(context), semaphore_(semaphore) {}
-    ~Acquire_() { Withdraw(); }
+    ~Acquiring() { Withdraw(); }
     bool await_ready() const { return semaphore_.TryAcquire(); }
     bool await_suspend(std::coroutine_handle<> self) {
       if (!Suspend(self)) return false;
@@ -55,23 +55,23 @@ class Semaphore {
       semaphore_.queue_.erase(place_);
     }
     Semaphore& semaphore_;
-    std::list<Acquire_*>::iterator place_;
+    std::list<Acquiring*>::iterator place_;
     bool queued_ = false;
   };
-  [[nodiscard]] Acquire_ Acquire(const Context& context) { return Acquire_(*this, context); }
+  [[nodiscard]] Acquiring Acquire(const Context& context) { return Acquiring(*this, context); }
 
  private:
   void WakeNext() {
     // Somebody queues only while all places are taken, so one release has one place to give.
     if (queue_.empty()) return;
-    Acquire_* next = queue_.front();
+    Acquiring* next = queue_.front();
     next->Withdraw();
     ++held_;
     next->Finish(Wake::kReady);  // the semaphore may be gone afterwards
   }
   std::size_t limit_;
   std::size_t held_ = 0;
-  std::list<Acquire_*> queue_;
+  std::list<Acquiring*> queue_;
 };
 
 }  // namespace async

@@ -178,7 +178,7 @@ class Event {
     Link* link = head_.next;
     if (link == &head_) return;
     link->Unlink();
-    static_cast<Wait_*>(link)->Fire();
+    static_cast<Waiting*>(link)->Fire();
   }
   /// Wakes those who wait now, without setting the flag. Waiters are resumed inside this call and may
   /// destroy the event; a waiter that waits again is not woken twice.
@@ -193,7 +193,7 @@ class Event {
     while (batch.next != &batch) {
       Link* link = batch.next;
       link->Unlink();
-      static_cast<Wait_*>(link)->Fire();
+      static_cast<Waiting*>(link)->Fire();
     }
   }
 
@@ -208,10 +208,10 @@ class Event {
       next = prev = nullptr;
     }
   };
-  class Wait_ final : public WaitBase, public Link {
+  class Waiting final : public WaitBase, public Link {
    public:
-    Wait_(Event& event, const Context& context) : WaitBase(context), event_(event) {}
-    ~Wait_() { Unlink(); }
+    Waiting(Event& event, const Context& context) : WaitBase(context), event_(event) {}
+    ~Waiting() { Unlink(); }
     bool await_ready() const { return event_.set_; }
     bool await_suspend(std::coroutine_handle<> self) {
       if (!Suspend(self)) return false;
@@ -230,7 +230,7 @@ class Event {
   };
 
  public:
-  [[nodiscard]] Wait_ Wait(const Context& context) { return Wait_(*this, context); }
+  [[nodiscard]] Waiting Wait(const Context& context) { return Waiting(*this, context); }
 
  private:
   bool set_ = false;

@@ -45,10 +45,11 @@ TEST(ForEachParallel, KeepsTheLimitAndTheOrder) {
     gate.Spawn(All(work, 7, 3, Waits, done));
     EXPECT_EQ(work.started, (std::vector<std::size_t>{0, 1, 2}));
     EXPECT_FALSE(done);
-    while (!done) {
+    while (work.ended < 7) {
       work.release.Pulse();
       co_await async::Yield();
     }
+    EXPECT_TRUE(done);
     EXPECT_EQ(work.most, 3u);
     EXPECT_EQ(work.started, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6}));
     EXPECT_EQ(work.ended, 7u);

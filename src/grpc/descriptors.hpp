@@ -1,7 +1,7 @@
-// What the contracts declare: files, messages, fields, enums and services, for gRPC reflection and for
-// printing messages as JSON. Generated messages carry no descriptors (cmake/Protobuf.cmake), so this index is
-// read from the descriptor set that the build puts into the program, when it is first asked for.
-// Immutable once built; any thread.
+// What the contracts declare: files, messages, fields, enums and services, for gRPC reflection and
+// for printing messages as JSON. Generated messages carry no descriptors (cmake/Protobuf.cmake), so
+// this index is read from the descriptor set that the build puts into the program, when it is first
+// asked for. Immutable once built; any thread.
 #pragma once
 
 #include <cstdint>
@@ -68,8 +68,8 @@ struct FieldInfo {
   int oneof = -1;
   std::string_view name;
   std::string_view json_name;
-  std::string_view type_name;                // of messages and enums, without leading dot
-  const MessageInfo* message = nullptr;      // null also if the set does not have the type
+  std::string_view type_name;            // of messages and enums, without leading dot
+  const MessageInfo* message = nullptr;  // null also if the set does not have the type
   const EnumInfo* enumeration = nullptr;
 };
 
@@ -102,8 +102,8 @@ class DescriptorIndex {
   /// The contracts this program was built with.
   static const DescriptorIndex& BuiltIn();
 
-  /// `set` is a serialized FileDescriptorSet that outlives the index. Fails with kInvalidArgument if it is
-  /// none.
+  /// `set` is a serialized FileDescriptorSet that outlives the index. Fails with kInvalidArgument
+  /// if it is none.
   static base::Result<DescriptorIndex> Parse(std::string_view set);
 
   DescriptorIndex(DescriptorIndex&&) = default;
@@ -114,7 +114,8 @@ class DescriptorIndex {
   const MessageInfo* FindMessage(std::string_view full_name) const;
   const EnumInfo* FindEnum(std::string_view full_name) const;
   const ServiceInfo* FindService(std::string_view full_name) const;
-  /// The file that declares a message, enum, enum value, service, method, field, oneof or extension.
+  /// The file that declares a message, enum, enum value, service, method, field, oneof or
+  /// extension.
   const FileInfo* FindFileOfSymbol(std::string_view full_name) const;
 
   /// The file that extends a message with this field number.
@@ -126,7 +127,9 @@ class DescriptorIndex {
   class Builder;
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
   };
   template <class T>
   using ByName = std::unordered_map<std::string, T, Hash, std::equal_to<>>;

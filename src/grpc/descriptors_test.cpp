@@ -24,10 +24,11 @@ TEST(Descriptors, FilesWithWhatTheyImport) {
   EXPECT_GT(file->bytes.size(), 1000u);
   EXPECT_FALSE(file->dependencies.empty());
   for (const auto* name :
-       {"dapr/proto/runtime/v1/appcallback.proto", "dapr/proto/internals/v1/service_invocation.proto",
-        "google/rpc/error_details.proto", "google/protobuf/any.proto",
-        "google/protobuf/wrappers.proto", "grpc/health/v1/health.proto",
-        "grpc/reflection/v1/reflection.proto", "grpc/reflection/v1alpha/reflection.proto"}) {
+       {"dapr/proto/runtime/v1/appcallback.proto",
+        "dapr/proto/internals/v1/service_invocation.proto", "google/rpc/error_details.proto",
+        "google/protobuf/any.proto", "google/protobuf/wrappers.proto",
+        "grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto",
+        "grpc/reflection/v1alpha/reflection.proto"}) {
     const FileInfo* known = index.FindFile(name);
     ASSERT_NE(known, nullptr) << name;
     for (const auto dependency : known->dependencies) {
@@ -141,9 +142,8 @@ TEST(Descriptors, RefusesWhatIsNoSet) {
 TEST(Descriptors, FirstUseOnManyThreads) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([] {
-      EXPECT_NE(DescriptorIndex::BuiltIn().FindMessage("google.rpc.Status"), nullptr);
-    });
+    threads.emplace_back(
+        [] { EXPECT_NE(DescriptorIndex::BuiltIn().FindMessage("google.rpc.Status"), nullptr); });
   }
   for (auto& thread : threads) thread.join();
 }

@@ -45,8 +45,8 @@ class Joined {
   std::string buffer_;
 };
 
-// Messages in pieces are joined, at every level again: this many times the whole may be copied, or a small
-// message could take a lot of memory.
+// Messages in pieces are joined, at every level again: this many times the whole may be copied, or
+// a small message could take a lot of memory.
 constexpr std::size_t kMaxCopies = 4;
 
 // What the wire had for one field.
@@ -170,8 +170,8 @@ class Printer {
   }
 
   static bool IsLeftOut(const MessageInfo& type, const FieldInfo& field, const Found& found) {
-    if (field.repeated || field.type == FieldType::kMessage || field.optional ||
-        field.oneof >= 0 || !type.file->proto3) {
+    if (field.repeated || field.type == FieldType::kMessage || field.optional || field.oneof >= 0 ||
+        !type.file->proto3) {
       return false;
     }
     return proto_json::IsDefault(field.type, found.values.back());

@@ -47,8 +47,8 @@ std::string Print(const M& message) {
   return Print(message.GetTypeName(), message.SerializeAsString());
 }
 
-// A contract with every type: fields 1 to 18 are single fields of these types, 101 to 118 repeated ones, 201
-// and so on maps from the types that can be keys to `int32`.
+// A contract with every type: fields 1 to 18 are single fields of these types, 101 to 118 repeated
+// ones, 201 and so on maps from the types that can be keys to `int32`.
 std::string FieldOf(std::string_view name, uint32_t number, uint32_t type, bool repeated,
                     std::string_view type_name = {}) {
   return Bytes(2, Bytes(1, name) + Number(3, number) + Number(4, repeated ? 3 : 1) +
@@ -70,17 +70,19 @@ const DescriptorIndex& AllTypes() {
       message += Bytes(3, Bytes(1, base::StrCat("Entry", type)) + FieldOf("key", 1, type, false) +
                               FieldOf("value", 2, 5, false) + Bytes(7, Number(7, 1)));
     }
-    const std::string values =
-        Bytes(2, Bytes(1, "ZERO") + Number(2, 0)) + Bytes(2, Bytes(1, "ONE") + Number(2, 1)) +
-        Bytes(2, Bytes(1, "UNO") + Number(2, 1)) +
-        Bytes(2, Bytes(1, "LESS") + Number(2, static_cast<uint64_t>(-1)));
+    const std::string values = Bytes(2, Bytes(1, "ZERO") + Number(2, 0)) +
+                               Bytes(2, Bytes(1, "ONE") + Number(2, 1)) +
+                               Bytes(2, Bytes(1, "UNO") + Number(2, 1)) +
+                               Bytes(2, Bytes(1, "LESS") + Number(2, static_cast<uint64_t>(-1)));
     return Bytes(1, Bytes(1, "t.proto") + Bytes(2, "t") + Bytes(4, message) +
                         Bytes(5, Bytes(1, "E") + values) + Bytes(12, "proto3"));
   }();
   static const DescriptorIndex index = *DescriptorIndex::Parse(set);
   return index;
 }
-std::string PrintAll(std::string_view bytes) { return Print(AllTypes(), "t.All", bytes); }
+std::string PrintAll(std::string_view bytes) {
+  return Print(AllTypes(), "t.All", bytes);
+}
 
 constexpr uint64_t kMinus = static_cast<uint64_t>(-1);
 
@@ -88,11 +90,14 @@ TEST(ProtoJson, Numbers) {
   EXPECT_EQ(PrintAll(Fixed(1, 8, std::bit_cast<uint64_t>(0.1))), R"({"f1":0.1})");
   EXPECT_EQ(PrintAll(Fixed(1, 8, std::bit_cast<uint64_t>(-0.0))), R"({"f1":-0})");
   EXPECT_EQ(PrintAll(Fixed(1, 8, std::bit_cast<uint64_t>(1e21))), R"({"f1":1e+21})");
-  EXPECT_EQ(PrintAll(Fixed(1, 8, std::bit_cast<uint64_t>(-std::numeric_limits<double>::infinity()))),
-            R"({"f1":"-Infinity"})");
+  EXPECT_EQ(
+      PrintAll(Fixed(1, 8, std::bit_cast<uint64_t>(-std::numeric_limits<double>::infinity()))),
+      R"({"f1":"-Infinity"})");
   EXPECT_EQ(PrintAll(Fixed(2, 4, std::bit_cast<uint32_t>(0.1f))), R"({"f2":0.1})");
-  EXPECT_EQ(PrintAll(Fixed(2, 4, std::bit_cast<uint32_t>(std::numeric_limits<float>::quiet_NaN()))), R"({"f2":"NaN"})");
-  EXPECT_EQ(PrintAll(Fixed(2, 4, std::bit_cast<uint32_t>(3.4028235e38f))), R"({"f2":3.4028235e+38})");
+  EXPECT_EQ(PrintAll(Fixed(2, 4, std::bit_cast<uint32_t>(std::numeric_limits<float>::quiet_NaN()))),
+            R"({"f2":"NaN"})");
+  EXPECT_EQ(PrintAll(Fixed(2, 4, std::bit_cast<uint32_t>(3.4028235e38f))),
+            R"({"f2":3.4028235e+38})");
   EXPECT_EQ(PrintAll(Number(3, kMinus)), R"({"f3":"-1"})");
   EXPECT_EQ(PrintAll(Number(4, kMinus)), R"({"f4":"18446744073709551615"})");
   EXPECT_EQ(PrintAll(Number(5, kMinus)), R"({"f5":-1})");
@@ -114,16 +119,16 @@ TEST(ProtoJson, Texts) {
   EXPECT_EQ(PrintAll(Bytes(9, "a\"\\\n\x01<\xc3\xa4\xf0\x9f\x98\x80")),
             "{\"f9\":\"a\\\"\\\\\\n\\u0001<\xc3\xa4\xf0\x9f\x98\x80\"}");
   EXPECT_EQ(PrintAll(Bytes(12, "\xff\xfe\xfd\xfc")), R"({"f12":"//79/A=="})");
-  for (const std::string_view bad :
-       {"\xff", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82x"}) {
+  for (const std::string_view bad : {"\xff", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                                     "\xf4\x90\x80\x80", "\xe2\x82x"}) {
     EXPECT_EQ(PrintAll(Bytes(9, bad)), "error: message t.All: field f9 is not UTF-8");
   }
 }
 
 TEST(ProtoJson, DefaultsAreLeftOut) {
   EXPECT_EQ(PrintAll(""), "{}");
-  EXPECT_EQ(PrintAll(Number(5, 0) + Bytes(9, "") + Number(8, 0) + Number(14, 0) +
-                     Fixed(1, 8, 0) + Bytes(12, "")),
+  EXPECT_EQ(PrintAll(Number(5, 0) + Bytes(9, "") + Number(8, 0) + Number(14, 0) + Fixed(1, 8, 0) +
+                     Bytes(12, "")),
             "{}");
   // A message is there even if it is empty; the last of equal fields counts.
   EXPECT_EQ(PrintAll(Bytes(11, "") + Number(5, 3) + Number(5, 0)), R"({"f11":{}})");
@@ -194,8 +199,9 @@ TEST(ProtoJson, Any) {
   pb::Any any;
   EXPECT_EQ(Print(any), "{}");
   any.PackFrom(info);
-  EXPECT_EQ(Print(any),
-            R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"R","metadata":{"k":"v"}})");
+  EXPECT_EQ(
+      Print(any),
+      R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"R","metadata":{"k":"v"}})");
   pb::Any outer;
   outer.PackFrom(any);
   EXPECT_EQ(Print(outer),
@@ -204,7 +210,8 @@ TEST(ProtoJson, Any) {
   pb::StringValue text;
   text.set_value("x");
   any.PackFrom(text);
-  EXPECT_EQ(Print(any), R"({"@type":"type.googleapis.com/google.protobuf.StringValue","value":"x"})");
+  EXPECT_EQ(Print(any),
+            R"({"@type":"type.googleapis.com/google.protobuf.StringValue","value":"x"})");
   any.PackFrom(pb::Empty());
   EXPECT_EQ(Print(any), R"({"@type":"type.googleapis.com/google.protobuf.Empty","value":{}})");
   any.set_type_url("google.rpc.ErrorInfo");
@@ -271,8 +278,7 @@ TEST(ProtoJson, StructsAndValues) {
   auto* list = map["l"].mutable_list_value();
   list->add_values()->set_number_value(0);
   list->add_values()->mutable_list_value();
-  EXPECT_EQ(Print(fields),
-            R"({"b":false,"d":1.5,"l":[0,[]],"n":null,"o":{"i":2},"s":"x"})");
+  EXPECT_EQ(Print(fields), R"({"b":false,"d":1.5,"l":[0,[]],"n":null,"o":{"i":2},"s":"x"})");
   list->add_values();
   EXPECT_EQ(Print(fields), "error: message google.protobuf.Value: none of its kinds is set");
   pb::Value value;

@@ -19,7 +19,8 @@ bool IsUtf8(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text[i++]);
     if (lead < 0x80) continue;
     const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() - i < static_cast<std::size_t>(more)) return false;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - i < static_cast<std::size_t>(more))
+      return false;
     uint32_t code = lead & (0x3f >> more);
     for (int k = 0; k < more; ++k) {
       const auto byte = static_cast<unsigned char>(text[i++]);
@@ -41,10 +42,14 @@ int64_t SignedOf(FieldType type, uint64_t number) {
   switch (type) {
     case FieldType::kInt32:
     case FieldType::kSfixed32:
-    case FieldType::kEnum: return static_cast<int32_t>(number);
-    case FieldType::kSint32: return static_cast<int32_t>(Unzigzag(number & UINT32_MAX));
-    case FieldType::kSint64: return Unzigzag(number);
-    default: return static_cast<int64_t>(number);
+    case FieldType::kEnum:
+      return static_cast<int32_t>(number);
+    case FieldType::kSint32:
+      return static_cast<int32_t>(Unzigzag(number & UINT32_MAX));
+    case FieldType::kSint64:
+      return Unzigzag(number);
+    default:
+      return static_cast<int64_t>(number);
   }
 }
 
@@ -97,28 +102,36 @@ wire::Type WireTypeOf(FieldType type) {
   switch (type) {
     case FieldType::kDouble:
     case FieldType::kFixed64:
-    case FieldType::kSfixed64: return Type::kFixed64;
+    case FieldType::kSfixed64:
+      return Type::kFixed64;
     case FieldType::kFloat:
     case FieldType::kFixed32:
-    case FieldType::kSfixed32: return Type::kFixed32;
+    case FieldType::kSfixed32:
+      return Type::kFixed32;
     case FieldType::kString:
     case FieldType::kBytes:
     case FieldType::kMessage:
-    case FieldType::kGroup: return Type::kBytes;
-    default: return Type::kVarint;
+    case FieldType::kGroup:
+      return Type::kBytes;
+    default:
+      return Type::kVarint;
   }
 }
 
-bool IsPackable(FieldType type) { return WireTypeOf(type) != Type::kBytes; }
+bool IsPackable(FieldType type) {
+  return WireTypeOf(type) != Type::kBytes;
+}
 
 bool IsDefault(FieldType type, const Scalar& value) {
   switch (WireTypeOf(type)) {
-    case Type::kBytes: return value.bytes.empty();
+    case Type::kBytes:
+      return value.bytes.empty();
     case Type::kVarint:
       if (type == FieldType::kBool) return value.number == 0;
       return IsUnsigned(type) ? UnsignedOf(type, value.number) == 0
                               : SignedOf(type, value.number) == 0;
-    default: return value.number == 0;  // -0.0 has a bit set and is printed
+    default:
+      return value.number == 0;  // -0.0 has a bit set and is printed
   }
 }
 
@@ -141,10 +154,17 @@ void AppendDouble(double value, std::string& out) {
 bool AppendScalar(FieldType type, const EnumInfo* enumeration, const Scalar& value,
                   std::string& out) {
   switch (type) {
-    case FieldType::kString: return AppendText(value.bytes, out);
-    case FieldType::kBytes: base::StrAppend(out, "\"", base::Base64Encode(value.bytes), "\""); break;
-    case FieldType::kBool: out += value.number != 0 ? "true" : "false"; break;
-    case FieldType::kDouble: AppendDouble(std::bit_cast<double>(value.number), out); break;
+    case FieldType::kString:
+      return AppendText(value.bytes, out);
+    case FieldType::kBytes:
+      base::StrAppend(out, "\"", base::Base64Encode(value.bytes), "\"");
+      break;
+    case FieldType::kBool:
+      out += value.number != 0 ? "true" : "false";
+      break;
+    case FieldType::kDouble:
+      AppendDouble(std::bit_cast<double>(value.number), out);
+      break;
     case FieldType::kFloat: {
       const float narrow = std::bit_cast<float>(static_cast<uint32_t>(value.number));
       double wide = narrow;
@@ -172,17 +192,26 @@ bool AppendScalar(FieldType type, const EnumInfo* enumeration, const Scalar& val
       break;
     }
     case FieldType::kUint32:
-    case FieldType::kFixed32: base::StrAppend(out, UnsignedOf(type, value.number)); break;
+    case FieldType::kFixed32:
+      base::StrAppend(out, UnsignedOf(type, value.number));
+      break;
     case FieldType::kUint64:
-    case FieldType::kFixed64: base::StrAppend(out, "\"", value.number, "\""); break;
+    case FieldType::kFixed64:
+      base::StrAppend(out, "\"", value.number, "\"");
+      break;
     case FieldType::kInt32:
     case FieldType::kSfixed32:
-    case FieldType::kSint32: base::StrAppend(out, SignedOf(type, value.number)); break;
+    case FieldType::kSint32:
+      base::StrAppend(out, SignedOf(type, value.number));
+      break;
     case FieldType::kInt64:
     case FieldType::kSfixed64:
-    case FieldType::kSint64: base::StrAppend(out, "\"", SignedOf(type, value.number), "\""); break;
+    case FieldType::kSint64:
+      base::StrAppend(out, "\"", SignedOf(type, value.number), "\"");
+      break;
     case FieldType::kMessage:
-    case FieldType::kGroup: return false;
+    case FieldType::kGroup:
+      return false;
   }
   return true;
 }

@@ -1,5 +1,5 @@
-// The leaves of protojson: single values, and the special forms that are made of a few numbers. Used by
-// proto_json.cpp only. Pure; any thread.
+// The leaves of protojson: single values, and the special forms that are made of a few numbers.
+// Used by proto_json.cpp only. Pure; any thread.
 #pragma once
 
 #include <cstdint>

@@ -33,9 +33,15 @@ bool Reader::Next() {
   field_ = static_cast<uint32_t>(tag >> 3);
   type_ = static_cast<Type>(tag & 7);
   switch (type_) {
-    case Type::kVarint: ok_ = TakeVarint(rest_, number_); break;
-    case Type::kFixed64: ok_ = TakeFixed(rest_, 8, number_); break;
-    case Type::kFixed32: ok_ = TakeFixed(rest_, 4, number_); break;
+    case Type::kVarint:
+      ok_ = TakeVarint(rest_, number_);
+      break;
+    case Type::kFixed64:
+      ok_ = TakeFixed(rest_, 8, number_);
+      break;
+    case Type::kFixed32:
+      ok_ = TakeFixed(rest_, 4, number_);
+      break;
     case Type::kBytes: {
       uint64_t size = 0;
       ok_ = TakeVarint(rest_, size) && size <= rest_.size();
@@ -44,7 +50,8 @@ bool Reader::Next() {
       rest_.remove_prefix(bytes_.size());
       break;
     }
-    default: ok_ = false;
+    default:
+      ok_ = false;
   }
   return ok_;
 }

@@ -1,5 +1,6 @@
-// Reading protobuf's wire format without generated classes: what descriptors.hpp and proto_json.hpp stand
-// on. Input is hostile; a reader never looks outside the bytes it was given. Pure; any thread.
+// Reading protobuf's wire format without generated classes: what descriptors.hpp and proto_json.hpp
+// stand on. Input is hostile; a reader never looks outside the bytes it was given. Pure; any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +10,13 @@ namespace grpc::wire {
 
 enum class Type : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-/// Takes a varint, or a little-endian integer of `size` (4 or 8) bytes, from the front of `bytes`. False if
-/// there is none; `bytes` is then unspecified.
+/// Takes a varint, or a little-endian integer of `size` (4 or 8) bytes, from the front of `bytes`.
+/// False if there is none; `bytes` is then unspecified.
 bool TakeVarint(std::string_view& bytes, uint64_t& value);
 bool TakeFixed(std::string_view& bytes, std::size_t size, uint64_t& value);
 
-/// Walks over the fields of a message. Stops at the first malformed one. Groups, which proto3 does not
-/// have, are malformed.
+/// Walks over the fields of a message. Stops at the first malformed one. Groups, which proto3 does
+/// not have, are malformed.
 class Reader {
  public:
   explicit Reader(std::string_view message) : rest_(message) {}

@@ -1,10 +1,8 @@
 // What an idle connection costs.
 #include "http/http2_memory.hpp"
 
+#include <malloc.h>
 #include <sys/mman.h>
-
-#include <cstring>
-#include <fstream>
 
 #include "http/http2_test_util.hpp"
 
@@ -18,27 +16,20 @@ namespace http {
 namespace {
 using namespace test;
 
-std::size_t ResidentBytes() {
-  std::size_t pages = 0;
-  std::size_t resident = 0;
-  std::ifstream("/proc/self/statm") >> pages >> resident;
-  return resident * 4096;
-}
-
-// Bytes per connection after each of `count` has had an answer and rests.
+// Bytes allocated for each of `count` connections that has had an answer and rests. Their pages
+// come beside the allocator.
 std::size_t IdleBytes(Rig& rig, int count) {
   std::vector<RawPeer> peers;
   peers.reserve(static_cast<std::size_t>(count));
-  const std::size_t before = ResidentBytes();
+  const std::size_t before = mallinfo2().uordblks;
   for (int i = 0; i < count; ++i) {
     peers.push_back(RawPeer::Client(rig));
     peers.back().Send(MakeFrame(NGHTTP2_HEADERS, kEndHeaders | kEndStream, 1, RequestFields()));
     EXPECT_EQ(peers.back().NextOf(NGHTTP2_DATA).payload, "hello");
   }
-  const auto end = async::Clock::now() + milliseconds(1500);
-  rig.RunUntil([&] { return async::Clock::now() > end; });
+  rig.Settle();
   EXPECT_EQ(rig.core.connections.size(), static_cast<std::size_t>(count));
-  const std::size_t after = ResidentBytes();
+  const std::size_t after = mallinfo2().uordblks;
   return after > before ? (after - before) / static_cast<std::size_t>(count) : 0;
 }
 
@@ -46,18 +37,15 @@ TEST(Http2Memory, AnIdleServerConnectionIsSmall) {
 #ifdef DAPR_OWN_ALLOCATOR
   GTEST_SKIP() << "the sanitizer's allocator does not tell";
 #endif
-  ServerOptions options;
-  options.body_stall_timeout = milliseconds(100);  // looks at connections often
-  Rig rig(options);
+  Rig rig;
   rig.handler.now = [](Exchange& exchange) {
     exchange.Respond(ResponseHead{}, "hello");
     return true;
   };
-  // The first round pays for what a thread keeps; the second may use what the first has freed.
-  const std::size_t each = IdleBytes(rig, 300);
+  IdleBytes(rig, 10);  // pays for what a thread keeps
+  const std::size_t each = IdleBytes(rig, 100);
   RecordProperty("bytes", static_cast<int>(each));
-  std::printf("an idle HTTP/2 server connection: %zu bytes\n", each);
-  EXPECT_LT(each, 10u * 1024);
+  EXPECT_LT(each, 9u * 1024);
 }
 
 bool Resident(void* page) {

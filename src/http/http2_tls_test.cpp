@@ -65,7 +65,7 @@ TEST_F(Http2Tls, AlpnChoosesTheProtocol) {
   TestServer server(handler_, {}, net::testing::Server());
   EXPECT_EQ(Answer(OriginOf(server, {"h2"})), "h2 https alpn=h2");
   EXPECT_EQ(Answer(OriginOf(server, {"h2", "http/1.1"})), "h2 https alpn=h2");
-  EXPECT_EQ(Answer(OriginOf(server, {"http/1.1"})), "error protocol");
+  EXPECT_EQ(Answer(OriginOf(server, {"http/1.1"})), "error protocol error");
   Origin http1 = OriginOf(server, {"http/1.1"});
   http1.protocol = Protocol::kHttp1;
   EXPECT_EQ(Answer(http1), "h1 https alpn=http/1.1");

@@ -35,9 +35,18 @@ std::string HostName() {
   return name;
 }
 
-async::Task<void> StartInto(const Services& services, InstanceConfig config,
-                            std::optional<base::Result<std::shared_ptr<Instance>>>& result) {
-  result = co_await Instance::Start(services, std::move(config));
+using Started = std::vector<base::Result<std::shared_ptr<Instance>>>;
+
+async::Task<void> StartInto(const Services& services, std::vector<InstanceConfig> configs,
+                            Started& results) {
+  for (InstanceConfig& config : configs) {
+    results.push_back(co_await Instance::Start(services, std::move(config)));
+  }
+}
+
+// One step for all apps: each change of thread costs more than the step itself.
+async::Task<void> AnnounceAll(const std::vector<std::pair<Instance*, uint16_t>>& instances) {
+  for (const auto& [instance, port] : instances) co_await instance->Announce(port);
 }
 
 async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration grace) {
@@ -151,9 +160,13 @@ base::Status Host::Start() {
     configs = std::move(apps.configs);
   }
   StartNameResolution(process_configuration);
-  for (InstanceConfig& config : configs) {
-    const std::string app_id = config.app_id;
-    auto instance = StartInstance(std::move(config));
+  std::vector<std::string> app_ids;
+  for (const InstanceConfig& config : configs) app_ids.push_back(config.app_id);
+  Started results;
+  loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(configs), results); });
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string& app_id = app_ids[i];
+    auto& instance = results[i];
     if (instance) {
       instances_.push_back(std::move(*instance));
     } else if (single) {
@@ -170,12 +183,14 @@ base::Status Host::Start() {
       Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_, &public_front_},
       HttpOptions(options_), GrpcOptions(options_), log_);
   RETURN_IF_ERROR(OpenProcessPorts());
+  std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : instances_) {
-    if (auto opened = OpenAppPorts(*instance); !opened) {
+    if (auto opened = OpenAppPorts(*instance, announce); !opened) {
       if (single) return opened;
     }
     instance->MarkReady();
   }
+  loops_.RunTaskOn(0, [&] { return AnnounceAll(announce); });
   ready_ = true;
   return {};
 }
@@ -222,9 +237,11 @@ base::Result<Host::Apps> Host::ReadApps() {
 }
 
 base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig config) {
-  std::optional<base::Result<std::shared_ptr<Instance>>> result;
-  loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(config), result); });
-  return std::move(*result);
+  std::vector<InstanceConfig> configs;
+  configs.push_back(std::move(config));
+  Started results;
+  loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(configs), results); });
+  return std::move(results.front());
 }
 
 bool Host::IsServed(const std::string& app_id) const {
@@ -323,7 +340,8 @@ std::vector<Listeners::Wanted> Host::WantedPorts(const InstanceConfig& config) c
   return wanted;
 }
 
-base::Status Host::OpenAppPorts(Instance& instance) {
+base::Status Host::OpenAppPorts(Instance& instance,
+                                std::vector<std::pair<Instance*, uint16_t>>& announce) {
   const InstanceConfig& config = instance.config();
   const bool single = options_.apps_path.empty();
   const telemetry::Log log = log_.WithAppId(config.app_id);
@@ -356,9 +374,7 @@ base::Status Host::OpenAppPorts(Instance& instance) {
         log.Info(base::StrCat("HTTP server is running on port ", *opened));
     }
   }
-  if (internal != 0) {
-    loops_.RunTaskOn(0, [&] { return instance.Announce(internal); });
-  }
+  if (internal != 0) announce.emplace_back(&instance, internal);
   return status;
 }
 
@@ -424,11 +440,13 @@ void Host::ReloadApps() {
   }
   instances_ = std::move(next);
   Publish();
+  std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : fresh) {
-    [[maybe_unused]] auto logged = OpenAppPorts(*instance);
+    [[maybe_unused]] auto logged = OpenAppPorts(*instance, announce);
     instance->MarkReady();
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
   }
+  loops_.RunTaskOn(0, [&] { return AnnounceAll(announce); });
   fresh.clear();
   for (auto& instance : gone) {
     const std::string& app_id = instance->app_id();

@@ -80,8 +80,9 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   void CloseAll();
   base::Status OpenProcessPorts();
   std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
-  // Opens all that can be opened; the error is the first one.
-  base::Status OpenAppPorts(Instance& instance);
+  // Opens all that can be opened; the error is the first one. `announce` gets what peers are to be told.
+  base::Status OpenAppPorts(Instance& instance,
+                            std::vector<std::pair<Instance*, uint16_t>>& announce);
   void StartNameResolution(const config::Configuration& configuration);
   void Publish();
   /// `host` must live until the task has ended.

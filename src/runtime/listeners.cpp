@@ -1,6 +1,7 @@
 #include "runtime/listeners.hpp"
 
 #include <algorithm>
+#include <latch>
 #include <numeric>
 #include <thread>
 
@@ -75,21 +76,28 @@ base::Status Listeners::Serve(const Wanted& wanted, std::vector<net::Socket> soc
   Group& group = groups_.emplace_back();
   group.wanted = wanted;
   group.tag = Tag(kind, app_id);
-  base::Status status;
+  std::vector<base::Status> results(static_cast<std::size_t>(loops_.size()));
+  std::latch started_all(loops_.size());
   for (int i = 0; i < loops_.size(); ++i) {
     group.per_loop.push_back(
         std::make_unique<net::Listener>(std::move(sockets[static_cast<std::size_t>(i)])));
-    loops_.RunOn(i, [&] {
+    net::Listener* const listener = group.per_loop.back().get();
+    loops_.at(i).Post([&, i, listener] {
       http::Server* server =
           per_loop_[static_cast<std::size_t>(i)].servers[static_cast<std::size_t>(kind)].get();
-      auto started = group.per_loop.back()->Start(
+      results[static_cast<std::size_t>(i)] = listener->Start(
           loops_.at(i),
           [server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
             server->Serve(std::move(stream), nullptr, tag);
           },
           [log = log_](const std::string& warning) { log.Warning(warning); });
-      if (!started) status = std::move(started);
+      started_all.count_down();
     });
+  }
+  started_all.wait();
+  base::Status status;
+  for (base::Status& result : results) {
+    if (!result) status = std::move(result);
   }
   if (!status) {
     CloseGroup(group);

@@ -1,7 +1,14 @@
 // One Host in the test's process: one app, two apps, who the caller speaks for, limits, drain, failures.
+#include "components/state/in_memory/descriptor.hpp"
 #include "runtime/runtime_test_util.hpp"
 
 namespace runtime::test {
+
+const contracts::Registry& Components() {
+  static const contracts::Registry kRegistry({&components::state::in_memory::Descriptor()});
+  return kRegistry;
+}
+
 namespace {
 
 TEST(SingleApp, ServesHealthStateMetadataAndItsApp) {

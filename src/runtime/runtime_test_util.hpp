@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "base/strings.hpp"
-#include "components/state/in_memory/descriptor.hpp"
 #include "http/client_set.hpp"
 #include "http/server.hpp"
 #include "net/bind.hpp"
@@ -175,10 +174,8 @@ class Caller {
   http::ClientSet clients_{loops_, {}};
 };
 
-inline const contracts::Registry& Components() {
-  static const contracts::Registry kRegistry({&components::state::in_memory::Descriptor()});
-  return kRegistry;
-}
+/// What is compiled in: state.in-memory.
+const contracts::Registry& Components();
 
 inline config::Options TestOptions() {
   config::Options options;

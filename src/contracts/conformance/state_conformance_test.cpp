@@ -204,8 +204,8 @@ async::Task<void> PlayCase(Subject& subject, const YAML::Node& steps) {
 
 class Conformance : public testing::Test {
  public:
-  Conformance(std::function<std::unique_ptr<Subject>()> make, YAML::Node steps)
-      : make_(std::move(make)), steps_(std::move(steps)) {}
+  Conformance(std::function<std::unique_ptr<Subject>()> make, const YAML::Node& steps)
+      : make_(std::move(make)), steps_(steps) {}
   void TestBody() override {
     std::unique_ptr<Subject> subject = make_();
     async::LoopGroup loops(1);
