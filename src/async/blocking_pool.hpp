@@ -1,5 +1,5 @@
-// A bounded pool of threads for libraries that block (SQLite, file reads). The coroutine waits on its
-// loop; the work runs on a pool thread and must not touch anything of the loop.
+// A bounded pool of threads for libraries that block (SQLite, file reads). The coroutine waits on
+// its loop; the work runs on a pool thread and must not touch anything of the loop.
 #pragma once
 
 #include <condition_variable>

@@ -1,4 +1,5 @@
-// A bounded queue between coroutines of one loop. Full blocks the sender: that is the back-pressure.
+// A bounded queue between coroutines of one loop. Full blocks the sender: that is the
+// back-pressure.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// False if the channel is closed, or the context ended first (`value` is then lost to the caller).
+  /// False if the channel is closed, or the context ended first (`value` is then lost to the
+  /// caller).
   Task<bool> Send(const Context& context, T value) {
     while (!closed_ && items_.size() >= capacity_) {
       if (co_await room_.Wait(context) != Wake::kReady) co_return false;
@@ -42,7 +44,8 @@ class Channel {
     }
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
-    // One place, one sender: if all were woken, one that sends in a loop would get ahead of the others.
+    // One place, one sender: if all were woken, one that sends in a loop would get ahead of the
+    // others.
     room_.PulseOne();
     co_return item;
   }

@@ -14,13 +14,13 @@ class Gate {
   Gate() = default;
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
-  /// Must be empty: call Close and await it before the gate goes. Aborts otherwise, because the work
-  /// inside would run on with its owner gone.
+  /// Must be empty: call Close and await it before the gate goes. Aborts otherwise, because the
+  /// work inside would run on with its owner gone.
   ~Gate();
 
   /// Runs `task` now, until its first wait, and then whenever its waits end. False (and the task is
-  /// dropped unstarted) once the gate is closing. An exception that leaves the task ends the process:
-  /// background work reports failure through its own Result.
+  /// dropped unstarted) once the gate is closing. An exception that leaves the task ends the
+  /// process: background work reports failure through its own Result.
   bool Spawn(Task<void> task);
 
   bool closing() const { return closing_; }

@@ -1,5 +1,5 @@
-// What goes away while somebody waits on it, or wakes somebody: each case was a use after free or a hang
-// waiting to happen; the sanitizers judge most of them.
+// What goes away while somebody waits on it, or wakes somebody: each case was a use after free or a
+// hang waiting to happen; the sanitizers judge most of them.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,7 +35,9 @@ struct Started {
   };
   std::coroutine_handle<promise_type> handle;
 };
-Started Begin(Task<void> task) { co_await task; }
+Started Begin(Task<void> task) {
+  co_await task;
+}
 
 struct Pair {
   Pair() { EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0); }

@@ -65,7 +65,9 @@ Loop::~Loop() {
   close(epoll_);
 }
 
-Loop* Loop::Current() { return current; }
+Loop* Loop::Current() {
+  return current;
+}
 
 void Loop::Run() {
   while (!stop_.load(std::memory_order_acquire)) RunOnce(60'000);
@@ -134,7 +136,8 @@ void Loop::RunOnce(int max_millis) {
       continue;
     }
     const uint32_t bits = events[i].events;
-    if (FdWatch* watch = node->watch; watch && (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
+    if (FdWatch* watch = node->watch;
+        watch && (bits & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
       watch->readable_ = true;
       if (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) watch->hung_up_ = true;
       if (Waiter* waiter = std::exchange(watch->read_waiter_, nullptr)) waiter->fire(waiter);

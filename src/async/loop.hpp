@@ -1,6 +1,6 @@
-// Loop: one thread's event loop over epoll (edge triggered), with timers and a queue that other threads
-// may post to. A data loop accepts connections, serves them for life and owns its pools of upstream
-// connections; nothing on it is shared with another loop except immutable snapshots.
+// Loop: one thread's event loop over epoll (edge triggered), with timers and a queue that other
+// threads may post to. A data loop accepts connections, serves them for life and owns its pools of
+// upstream connections; nothing on it is shared with another loop except immutable snapshots.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,8 @@ class FdWatch {
   FdWatch& operator=(const FdWatch&) = delete;
   ~FdWatch() { Close(); }
 
-  /// Starts to watch `fd` (not owned). Call on `loop`'s thread. False if epoll refuses; errno tells.
+  /// Starts to watch `fd` (not owned). Call on `loop`'s thread. False if epoll refuses; errno
+  /// tells.
   bool Open(Loop& loop, int fd);
   /// Stops watching. Waiters are dropped without being fired.
   void Close();
@@ -80,8 +81,8 @@ class Loop {
   void Stop();
   bool InThread() const { return Current() == this; }
 
-  /// Runs `work` on the loop's thread in a later turn. Any thread. Work posted after Run has ended is
-  /// destroyed with the loop, without being run.
+  /// Runs `work` on the loop's thread in a later turn. Any thread. Work posted after Run has ended
+  /// is destroyed with the loop, without being run.
   void Post(std::move_only_function<void()> work);
   /// Resumes `handle` later in this turn. Own thread only.
   void Defer(std::coroutine_handle<> handle) { deferred_.push_back(handle); }
@@ -91,9 +92,7 @@ class Loop {
   /// The time at the start of this turn: cheap, good for deadlines.
   TimePoint now() const { return now_; }
   /// A deadline `wait` from now; saturates.
-  TimePoint After(Duration wait) const {
-    return wait >= kForever - now_ ? kForever : now_ + wait;
-  }
+  TimePoint After(Duration wait) const { return wait >= kForever - now_ ? kForever : now_ + wait; }
   TimerWheel& timers() { return timers_; }
 
   /// Turns the loop once without blocking longer than `max_millis`; for tests.

@@ -38,7 +38,9 @@ LoopGroup::LoopGroup(int count, int first_index, const char* thread_name) {
   }
 }
 
-LoopGroup::~LoopGroup() { Stop(); }
+LoopGroup::~LoopGroup() {
+  Stop();
+}
 
 void LoopGroup::Stop() {
   for (auto& loop : loops_) loop->Stop();

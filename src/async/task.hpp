@@ -1,9 +1,10 @@
 // Task<T>: the coroutine type of the whole program.
 //
 // Lazy: nothing runs before the first co_await (or Spawn, see gate.hpp). Resumption is by symmetric
-// transfer, so a chain of tasks neither grows the stack nor goes through the loop's queue. A task and
-// everything it awaits stay on the loop that started it. Dropping a Task that has not finished destroys
-// its frame and, with it, every wait it is in; the awaiters of this folder unhook themselves.
+// transfer, so a chain of tasks neither grows the stack nor goes through the loop's queue. A task
+// and everything it awaits stay on the loop that started it. Dropping a Task that has not finished
+// destroys its frame and, with it, every wait it is in; the awaiters of this folder unhook
+// themselves.
 #pragma once
 
 #include <coroutine>

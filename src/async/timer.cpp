@@ -14,8 +14,7 @@ TimerWheel::TimerWheel(TimePoint now) : start_(now) {
 uint64_t TimerWheel::TickAt(TimePoint time) const {
   if (time <= start_) return 0;
   // Rounded up: a timer must not fire before its deadline.
-  return static_cast<uint64_t>(
-      std::chrono::ceil<std::chrono::milliseconds>(time - start_).count());
+  return static_cast<uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(time - start_).count());
 }
 
 void TimerWheel::Arm(Timer& timer, TimePoint deadline) {
@@ -44,8 +43,8 @@ void TimerWheel::File(Timer& timer) {
 
 void TimerWheel::Advance(TimePoint now) {
   if (now < start_) return;
-  const auto target = static_cast<uint64_t>(
-      std::chrono::floor<std::chrono::milliseconds>(now - start_).count());
+  const auto target =
+      static_cast<uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now - start_).count());
   while (tick_ < target) {
     // Skip empty ticks in one step, but stop where a higher level cascades.
     const int wait = NextTimeoutMillis(start_ + std::chrono::milliseconds(tick_));
@@ -87,7 +86,8 @@ uint64_t TimerWheel::NextOccupied(int level, uint64_t after) const {
   // Bits are set when a timer is filed and cleared here, once its slot is found empty.
   while (occupied_[level] != 0) {
     const int shift = static_cast<int>((after + 1) & (kSlots - 1));
-    const auto distance = static_cast<uint64_t>(std::countr_zero(std::rotr(occupied_[level], shift)));
+    const auto distance =
+        static_cast<uint64_t>(std::countr_zero(std::rotr(occupied_[level], shift)));
     const uint64_t slot = after + 1 + distance;
     if (!Empty(slots_[level][slot & (kSlots - 1)])) return slot;
     occupied_[level] &= ~(uint64_t{1} << (slot & (kSlots - 1)));

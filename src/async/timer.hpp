@@ -1,5 +1,5 @@
-// Timers of one loop: a hierarchical wheel with millisecond ticks. Arming, re-arming and cancelling are
-// O(1) and allocate nothing, because every request arms a deadline that almost never fires.
+// Timers of one loop: a hierarchical wheel with millisecond ticks. Arming, re-arming and cancelling
+// are O(1) and allocate nothing, because every request arms a deadline that almost never fires.
 #pragma once
 
 #include <array>

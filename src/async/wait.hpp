@@ -1,6 +1,6 @@
-// The waits a coroutine can be in, all bounded by a Context: sleep, event, semaphore, channel. Each is an
-// awaiter that lives in the awaiting frame, allocates nothing and unhooks itself if the frame is dropped.
-// Single loop: none of these may be touched from another thread.
+// The waits a coroutine can be in, all bounded by a Context: sleep, event, semaphore, channel. Each
+// is an awaiter that lives in the awaiting frame, allocates nothing and unhooks itself if the frame
+// is dropped. Single loop: none of these may be touched from another thread.
 #pragma once
 
 #include <coroutine>
@@ -86,7 +86,8 @@ class WaitBase {
 /// `co_await Sleep(context, time)`: kReady at `time`, or earlier by the context.
 class Sleep final : WaitBase {
  public:
-  Sleep(const Context& context, TimePoint until) : WaitBase(context), until_(until), wakeup_(this) {}
+  Sleep(const Context& context, TimePoint until)
+      : WaitBase(context), until_(until), wakeup_(this) {}
   bool await_ready() const { return until_ <= Loop::Current()->now(); }
   bool await_suspend(std::coroutine_handle<> self) {
     if (!Suspend(self)) return false;
@@ -119,9 +120,7 @@ class FdWait final : public WaitBase, Waiter {
         watch_(watch),
         side_(side) {}
   ~FdWait() { Withdraw(); }
-  bool await_ready() const {
-    return side_ == Side::kRead ? watch_.readable() : watch_.writable();
-  }
+  bool await_ready() const { return side_ == Side::kRead ? watch_.readable() : watch_.writable(); }
   bool await_suspend(std::coroutine_handle<> self) {
     if (!Suspend(self)) return false;
     hooked_ = true;
@@ -180,8 +179,8 @@ class Event {
     link->Unlink();
     static_cast<Waiting*>(link)->Fire();
   }
-  /// Wakes those who wait now, without setting the flag. Waiters are resumed inside this call and may
-  /// destroy the event; a waiter that waits again is not woken twice.
+  /// Wakes those who wait now, without setting the flag. Waiters are resumed inside this call and
+  /// may destroy the event; a waiter that waits again is not woken twice.
   void Pulse() {
     Link batch;
     batch.next = batch.prev = &batch;

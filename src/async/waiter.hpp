@@ -1,8 +1,9 @@
 // The two hooks every wait is made of.
 //
 // Waiter: something that is told once that it may go on: a suspended coroutine or a plain callback.
-// CancelToken: one caller's wish to stop. Whoever serves a request owns the token; each wait made on the
-// request's behalf hooks itself in and unhooks itself. All on one loop, so there are no locks.
+// CancelToken: one caller's wish to stop. Whoever serves a request owns the token; each wait made
+// on the request's behalf hooks itself in and unhooks itself. All on one loop, so there are no
+// locks.
 #pragma once
 
 #include <coroutine>
@@ -12,8 +13,9 @@
 
 namespace async {
 
-/// Fired at most once per registration, on the loop's thread. If what it waits on goes away first, it is
-/// told so by `dropped` (which may be null) and never fired; that call must not resume anything.
+/// Fired at most once per registration, on the loop's thread. If what it waits on goes away first,
+/// it is told so by `dropped` (which may be null) and never fired; that call must not resume
+/// anything.
 struct Waiter {
   using Fire = void (*)(Waiter*);
   explicit Waiter(Fire fire = nullptr, Fire dropped = nullptr) : fire(fire), dropped(dropped) {}
@@ -23,7 +25,8 @@ struct Waiter {
 
 class CancelToken;
 
-/// A hook into a CancelToken; unhooks itself when destroyed. `fire` may destroy the token or any hook.
+/// A hook into a CancelToken; unhooks itself when destroyed. `fire` may destroy the token or any
+/// hook.
 class CancelHook {
  public:
   using Fire = void (*)(CancelHook*);
@@ -93,8 +96,8 @@ inline bool CancelHook::HookInto(CancelToken& token) {
   return true;
 }
 
-/// What bounds a call: when it must be over and who may stop it. Travels by reference with the call;
-/// layers that tighten a deadline make a copy.
+/// What bounds a call: when it must be over and who may stop it. Travels by reference with the
+/// call; layers that tighten a deadline make a copy.
 struct Context {
   TimePoint deadline = kForever;
   CancelToken* cancel = nullptr;

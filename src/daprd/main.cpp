@@ -1,5 +1,5 @@
-// daprd: reads the options, starts the Host, and waits for signals, for a shutdown asked of the API and for
-// changes in --apps-path. Everything else happens on the Host's loops.
+// daprd: reads the options, starts the Host, and waits for signals, for a shutdown asked of the API
+// and for changes in --apps-path. Everything else happens on the Host's loops.
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -8,8 +8,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <functional>
 #include <optional>
@@ -86,11 +86,16 @@ class Wakeups {
 
 telemetry::Level LevelOf(config::LogLevel level) {
   switch (level) {
-    case config::LogLevel::kDebug: return telemetry::Level::kDebug;
-    case config::LogLevel::kInfo: return telemetry::Level::kInfo;
-    case config::LogLevel::kWarn: return telemetry::Level::kWarning;
-    case config::LogLevel::kError: return telemetry::Level::kError;
-    case config::LogLevel::kFatal: return telemetry::Level::kFatal;
+    case config::LogLevel::kDebug:
+      return telemetry::Level::kDebug;
+    case config::LogLevel::kInfo:
+      return telemetry::Level::kInfo;
+    case config::LogLevel::kWarn:
+      return telemetry::Level::kWarning;
+    case config::LogLevel::kError:
+      return telemetry::Level::kError;
+    case config::LogLevel::kFatal:
+      return telemetry::Level::kFatal;
   }
   return telemetry::Level::kInfo;
 }
@@ -116,6 +121,35 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Whether the arguments ask for JSON, for errors that come before there are options.
+bool WantsJsonLog(int argc, const char* const* argv) {
+  bool json = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string_view flag = argv[i];
+    if (flag == "--") break;
+    if (!flag.starts_with('-')) continue;
+    flag.remove_prefix(flag.starts_with("--") ? 2 : 1);
+    const std::size_t equals = flag.find('=');
+    if (flag.substr(0, equals) != "log-as-json") continue;
+    json = equals == std::string_view::npos || base::ParseBoolTruthy(flag.substr(equals + 1));
+  }
+  return json;
+}
+
+// One fatal line as the log would have it.
+void PrintFatalJson(std::string_view text) {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  telemetry::LogOptions log;
+  log.json = true;
+  log.instance = host;
+  log.version = std::string(daprd::kBuildInfo.version);
+  // Without a file nothing can fail here.
+  if (!telemetry::Logger::Global().Configure(std::move(log))) return;
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  Log("dapr.runtime").Fatal(text);
+}
+
 int Fatal(const Log& log, std::string_view error) {
   log.Fatal(base::StrCat("Fatal error from runtime: ", error));
   return 1;
@@ -126,8 +160,9 @@ int Fatal(const Log& log, std::string_view error) {
   _exit(code);
 }
 
-// Waits while the operator asked for traffic to go on after the signal: until the time is over or every
-// app's health check fails. A second signal, or a forced shutdown by the API, ends the process.
+// Waits while the operator asked for traffic to go on after the signal: until the time is over or
+// every app's health check fails. A second signal, or a forced shutdown by the API, ends the
+// process.
 void BlockShutdown(Wakeups& wakeups, const config::Options& options, const runtime::Host& host,
                    const std::atomic<bool>& force_exit, const Log& log) {
   if (!options.block_shutdown || options.block_shutdown->count() <= 0) return;
@@ -153,7 +188,8 @@ void BlockShutdown(Wakeups& wakeups, const config::Options& options, const runti
 class SignalGuard {
  public:
   SignalGuard(const Wakeups& wakeups, const Log& log, const char* text, int exit_code)
-      : end_(eventfd(0, EFD_CLOEXEC)), thread_([this, fd = wakeups.signals(), log, text, exit_code] {
+      : end_(eventfd(0, EFD_CLOEXEC)),
+        thread_([this, fd = wakeups.signals(), log, text, exit_code] {
           while (true) {
             pollfd fds[] = {{fd, POLLIN, 0}, {end_, POLLIN, 0}};
             if (poll(fds, 2, -1) < 0) continue;
@@ -219,8 +255,8 @@ int Run(config::Options options, Wakeups& wakeups) {
   bool reload = false;
   bool reaped = true;
   while (true) {
-    // Editors and mounts change a folder in several steps; one reload a short while after the last. Apps
-    // that were taken out are looked after until their last requests are over.
+    // Editors and mounts change a folder in several steps; one reload a short while after the last.
+    // Apps that were taken out are looked after until their last requests are over.
     const Wakeups::Event event = wakeups.Wait(reload ? 50 : reaped ? -1 : 200);
     if (event.what == Wakeups::What::kFolder) {
       reload = true;
@@ -269,6 +305,10 @@ int main(int argc, char** argv) {
   const config::ProcessEnv env;
   config::ParseOutcome outcome = config::ParseOptions(argc, argv, env, daprd::kBuildInfo);
   if (!outcome.options) {
+    if (outcome.exit_code == 1 && WantsJsonLog(argc, argv)) {
+      PrintFatalJson(outcome.text);
+      return outcome.exit_code;
+    }
     std::fputs(outcome.text.c_str(), outcome.exit_code == 0 ? stdout : stderr);
     return outcome.exit_code;
   }

@@ -38,8 +38,8 @@ class Exchange {
   const RequestHead& request() const { return request_; }
   virtual Body& body() = 0;
   virtual const ConnectionInfo& connection() const = 0;
-  /// Canceled when the peer resets the stream or the connection breaks. (A half-closed HTTP/1.1
-  /// peer still gets its answer.)
+  /// Canceled when the peer resets the stream, the connection breaks, or an HTTP/1.1 peer ends its
+  /// side while it waits. (What is sent after that still reaches a peer that only half-closed.)
   async::CancelToken& cancel() { return cancel_; }
 
   /// Sends an interim response (100 to 199, not 101). Ignored once Start was called.

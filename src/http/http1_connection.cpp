@@ -157,12 +157,18 @@ void Http1Connection::Break() {
 
 void Http1Connection::OnTurn() {
   if (!broken_) Flush();
-  if (!broken_) return;
+  if (!broken_ && !std::exchange(left_, false)) return;
   if (exchange) {
     canceling_ = true;
-    exchange->PeerGone();
+    if (broken_) {
+      exchange->PeerGone();
+    } else {
+      // Nearly always a client that has gone. One that only ended its side still gets what is sent.
+      exchange->cancel().Cancel();
+    }
     canceling_ = false;
   }
+  if (!broken_) return;
   drained_.Pulse();
 }
 
@@ -184,8 +190,7 @@ void Http1Connection::OnEdge() {
 }
 
 void Http1Connection::LookForEnd() {
-  // A reset must cancel the request; an orderly end of the peer's side must not. Only reading tells
-  // one from the other.
+  // Only reading tells a reset, which ends everything, from the end of the peer's side.
   while (!broken_ && !eof_ && in.size() < kMaxAhead) {
     const bool lent = exchange && exchange->chunk_lent();
     const std::span<char> room = lent ? in.Tail() : in.Room();
@@ -195,6 +200,8 @@ void Http1Connection::LookForEnd() {
       in.Commit(result.bytes);
     } else if (result.status == net::Io::kEof) {
       eof_ = true;
+      left_ = true;
+      RequestTurn();
     } else if (result.status == net::Io::kError) {
       Break();
     } else {

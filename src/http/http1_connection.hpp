@@ -98,6 +98,7 @@ class Http1Connection final : public Turn {
   std::size_t out_begin_ = 0;
   bool broken_ = false;
   bool eof_ = false;
+  bool left_ = false;  // the end of the peer's side was seen while its request was being served
   bool blocked_ = false;
   bool watching_ = false;
   bool canceling_ = false;

@@ -17,6 +17,8 @@ namespace http {
 
 /// Why a message is refused. `status` is what a server answers; `detail` may be empty.
 struct ParseFault {
+  /// In place of a status: what came is no HTTP at all, and gets no answer.
+  static constexpr int kNotHttp = 0;
   int status = 400;
   std::string_view detail;
 };

@@ -124,6 +124,7 @@ async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stre
     exchange.set_flushed_by_caller(true);
     if (state == ParseState::kError || exchange.parser().framing().expect_unknown) {
       const ParseFault& fault = exchange.parser().fault();
+      if (state == ParseState::kError && fault.status == ParseFault::kNotHttp) co_return;
       exchange.Refuse(state == ParseState::kError ? fault.status : 417, fault.detail);
       co_await Linger(connection);
       co_return;

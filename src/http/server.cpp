@@ -43,6 +43,13 @@ async::Task<Speaks> Sniff(ServerCore& core, net::Stream& stream) {
 
 // Tells an HTTP/1 client in its own language that it came to the wrong port.
 async::Task<void> RefuseHttp1(ServerCore& core, std::unique_ptr<net::Stream> stream) {
+  // Whatever else it is would not understand an answer.
+  std::array<char, 1024> begin;
+  const net::IoResult seen = stream->Peek(begin);
+  if (seen.status != net::Io::kOk ||
+      std::string_view(begin.data(), seen.bytes).find(" HTTP/1") == std::string_view::npos) {
+    co_return;
+  }
   stream->Write(
       "HTTP/1.1 505 HTTP Version Not Supported\r\n"
       "Content-Type: text/plain; charset=utf-8\r\n"

@@ -12,10 +12,10 @@ bool IsSecretStore(const config::Component& component) {
 
 base::Error InitError(const config::Component& component, std::string_view tag,
                       std::string_view cause) {
-  return base::Error(base::Kind::kInternal,
-                     base::StrCat("process component ", component.meta.name, " error: [", tag,
-                                  "]: initialization error occurred for ", component.LogName(), ": ",
-                                  cause));
+  return base::Error(
+      base::Kind::kInternal,
+      base::StrCat("process component ", component.meta.name, " error: [", tag,
+                   "]: initialization error occurred for ", component.LogName(), ": ", cause));
 }
 
 std::string SecretId(const std::string& store, const std::string& name) {
@@ -105,14 +105,13 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
   auto descriptor = input_.registry.Find(component.type, component.version);
   if (!descriptor) {
     input_.metrics.ComponentInitFailed(component.type, "creation", component.meta.name);
-    co_return base::Fail(InitError(
-        component, "INIT_COMPONENT_FAILURE",
-        base::StrCat("[CREATE_COMPONENT_FAILURE]: creation error occurred for ",
-                     component.LogName(), ": ", descriptor.error().message, " (",
-                     component.source.ToString(), ")")));
+    co_return base::Fail(
+        InitError(component, "INIT_COMPONENT_FAILURE",
+                  base::StrCat("[CREATE_COMPONENT_FAILURE]: creation error occurred for ",
+                               component.LogName(), ": ", descriptor.error().message, " (",
+                               component.source.ToString(), ")")));
   }
-  const std::string store =
-      config::SecretStoreFor(component.auth_secret_store, input_.kubernetes);
+  const std::string store = config::SecretStoreFor(component.auth_secret_store, input_.kubernetes);
   CO_RETURN_IF_ERROR(co_await FetchSecrets(context, store, component.metadata));
   std::vector<std::string> warnings;
   auto properties = config::ResolveMetadata(component, Template(), warnings);
@@ -134,9 +133,9 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
   }
   if (!status) {
     input_.metrics.ComponentInitFailed(component.type, "init", component.meta.name);
-    co_return base::Fail(InitError(component, "INIT_COMPONENT_FAILURE",
-                                   base::StrCat(status.error().message, " (",
-                                                component.source.ToString(), ")")));
+    co_return base::Fail(
+        InitError(component, "INIT_COMPONENT_FAILURE",
+                  base::StrCat(status.error().message, " (", component.source.ToString(), ")")));
   }
   LoadedComponent loaded{component.meta.name, (*descriptor)->type,
                          component.version.empty() ? "v1" : component.version,
@@ -152,15 +151,15 @@ async::Task<base::Status> ComponentLoader::Init(const async::Context& context,
                                                 const contracts::Descriptor& descriptor,
                                                 const config::Properties& properties) {
   const contracts::Call call(context.Until(async::Loop::Current()->After(component.InitTimeout())));
-  const contracts::InitRequest request{
-      .name = component.meta.name,
-      .type = descriptor.type,
-      .version = component.version,
-      .properties = properties,
-      .app_id = input_.app_id,
-      .app_namespace = input_.app_namespace};
+  const contracts::InitRequest request{.name = component.meta.name,
+                                       .type = descriptor.type,
+                                       .version = component.version,
+                                       .properties = properties,
+                                       .app_id = input_.app_id,
+                                       .app_namespace = input_.app_namespace};
   std::shared_ptr<contracts::Component> made;
-  if (const auto* make = std::get_if<std::unique_ptr<contracts::StateStore> (*)()>(&descriptor.factory)) {
+  if (const auto* make =
+          std::get_if<std::unique_ptr<contracts::StateStore> (*)()>(&descriptor.factory)) {
     std::shared_ptr<contracts::StateStore> store = (*make)();
     CO_RETURN_IF_ERROR(co_await store->Init(call, request));
     made = store;
@@ -171,8 +170,8 @@ async::Task<base::Status> ComponentLoader::Init(const async::Context& context,
       co_return std::unexpected(std::move(named).error());
     }
     set_.state_stores.push_back(std::move(*named));
-  } else if (const auto* make_secrets = std::get_if<std::unique_ptr<contracts::SecretStore> (*)()>(
-                 &descriptor.factory)) {
+  } else if (const auto* make_secrets =
+                 std::get_if<std::unique_ptr<contracts::SecretStore> (*)()>(&descriptor.factory)) {
     std::shared_ptr<contracts::SecretStore> store = (*make_secrets)();
     CO_RETURN_IF_ERROR(co_await store->Init(call, request));
     set_.secret_stores.push_back({component.meta.name, store});
@@ -206,10 +205,10 @@ async::Task<base::Status> ComponentLoader::FetchSecret(const async::Context& con
   if (!found) {
     co_return base::Fail(
         base::Kind::kNotFound,
-        store.empty() ? base::StrCat("secretKeyRef \"", name,
-                                     "\" needs a secret store: set auth.secretStore")
-                      : base::StrCat("secret store \"", store, "\" (auth.secretStore) of secretKeyRef \"",
-                                     name, "\" is not loaded"));
+        store.empty()
+            ? base::StrCat("secretKeyRef \"", name, "\" needs a secret store: set auth.secretStore")
+            : base::StrCat("secret store \"", store, "\" (auth.secretStore) of secretKeyRef \"",
+                           name, "\" is not loaded"));
   }
   const contracts::Call call(context.Until(async::Loop::Current()->After(std::chrono::seconds(5))));
   CO_ASSIGN_OR_RETURN(contracts::Secret secret,
@@ -243,7 +242,8 @@ async::Task<base::Status> ComponentLoader::ResolveEndpoint(const async::Context&
       const config::SecretKeyRef& ref = (*document)->secret_key_ref;
       if (ref.empty()) continue;
       CO_RETURN_IF_ERROR(co_await FetchSecret(context, store, ref.name));
-      CO_ASSIGN_OR_RETURN(*pem, values.secrets(store, ref.name, ref.key.empty() ? ref.name : ref.key));
+      CO_ASSIGN_OR_RETURN(*pem,
+                          values.secrets(store, ref.name, ref.key.empty() ? ref.name : ref.key));
     }
   }
   for (const std::string& warning : warnings) {

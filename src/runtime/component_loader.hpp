@@ -43,8 +43,8 @@ struct ResolvedHttpEndpoint {
 /// All components of one app. Move-only; Close before destruction.
 class ComponentSet {
  public:
-  std::vector<blocks::state::NamedStore> state_stores;      // in load order
-  std::vector<blocks::secrets::NamedStore> secret_stores;   // in load order
+  std::vector<blocks::state::NamedStore> state_stores;     // in load order
+  std::vector<blocks::secrets::NamedStore> secret_stores;  // in load order
   std::vector<LoadedComponent> loaded;  // secret stores first, then in load order
   std::vector<ResolvedHttpEndpoint> http_endpoints;
 

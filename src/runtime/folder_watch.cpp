@@ -12,8 +12,8 @@ namespace runtime {
 namespace {
 
 // IN_CREATE of a symbolic link and IN_MOVED_TO over one are how a mounted ConfigMap changes.
-constexpr uint32_t kContents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
-                               IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr uint32_t kContents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                               IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
 
 std::string Parent(std::string path) {
@@ -31,7 +31,9 @@ std::string RealPath(const std::string& path) {
 }  // namespace
 
 FolderWatch::FolderWatch(std::string path)
-    : path_(std::move(path)), parent_(Parent(path_)), inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+    : path_(std::move(path)),
+      parent_(Parent(path_)),
+      inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (inotify_ < 0) return;
   parent_watch_ = inotify_add_watch(inotify_, parent_.c_str(), kNames | IN_MASK_ADD);
   Follow();

@@ -1,5 +1,5 @@
-// Tells when what is in a folder may have changed, also when the folder itself is replaced, or reached by
-// links one of which is swapped, as a mounted ConfigMap does. One thread.
+// Tells when what is in a folder may have changed, also when the folder itself is replaced, or
+// reached by links one of which is swapped, as a mounted ConfigMap does. One thread.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ class FolderWatch {
   const std::string path_;
   std::string parent_;
   int inotify_ = -1;
-  int folder_ = -1;         // watch descriptors
+  int folder_ = -1;  // watch descriptors
   int parent_watch_ = -1;
   std::string real_path_;
 };

@@ -24,18 +24,22 @@ class Place {
 
 http::Handler& Front::HandlerOf(Instance& instance) const {
   switch (port_) {
-    case Port::kGrpc: return instance.grpc_api();
-    case Port::kInternal: return instance.internal_api();
-    case Port::kPublic: return instance.public_api();
-    case Port::kHttp: break;
+    case Port::kGrpc:
+      return instance.grpc_api();
+    case Port::kInternal:
+      return instance.internal_api();
+    case Port::kPublic:
+      return instance.public_api();
+    case Port::kHttp:
+      break;
   }
   return instance.http_api();
 }
 
 void Front::Refuse(http::Exchange& exchange, const base::Error& error) const {
-  log_.RateLimited("refused", 5).Warning(
-      base::StrCat("refused a request: ", error.message),
-      {{"peer", exchange.connection().peer.ip()}});
+  log_.RateLimited("refused", 5)
+      .Warning(base::StrCat("refused a request: ", error.message),
+               {{"peer", exchange.connection().peer.ip()}});
   if (speaks_grpc()) {
     api::RespondGrpcError(exchange, error);
   } else {
@@ -65,16 +69,16 @@ bool Front::TryProcessHealth(http::Exchange& exchange) const {
     head.status = 204;
     exchange.Respond(head, {});
   } else {
-    api::RespondHttpError(exchange, base::Error(base::Kind::kUnavailable,
-                                                base::ErrorId::kHealthNotReady,
-                                                "dapr is not ready: [runtime]"));
+    api::RespondHttpError(exchange,
+                          base::Error(base::Kind::kUnavailable, base::ErrorId::kHealthNotReady,
+                                      "dapr is not ready: [runtime]"));
   }
   return true;
 }
 
 bool Front::TryHandle(http::Exchange& exchange) {
-  // The pointer in Here() may be replaced only between turns of this loop, so a borrowed table is safe
-  // for as long as nothing waits.
+  // The pointer in Here() may be replaced only between turns of this loop, so a borrowed table is
+  // safe for as long as nothing waits.
   auto instance = tables_.Here()->Find(exchange);
   if (!instance) {
     if (TryProcessHealth(exchange)) return true;

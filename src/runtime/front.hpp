@@ -1,5 +1,5 @@
-// Front: the first thing a request meets. Finds the app it speaks for, takes a place under that app's
-// limits and hands it on to the app's API. One object a kind of port, for all loops.
+// Front: the first thing a request meets. Finds the app it speaks for, takes a place under that
+// app's limits and hands it on to the app's API. One object a kind of port, for all loops.
 #pragma once
 
 #include <memory>

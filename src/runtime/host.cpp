@@ -64,7 +64,9 @@ async::Task<void> StopSideBySide(const std::vector<std::pair<Instance*, bool>>& 
   co_await gate.Close(patient);
 }
 
-async::Task<void> WithdrawOne(Instance& instance) { co_await instance.Withdraw(); }
+async::Task<void> WithdrawOne(Instance& instance) {
+  co_await instance.Withdraw();
+}
 
 }  // namespace
 
@@ -88,31 +90,33 @@ Host::Host(Setup setup)
   http::ClientOptions client;
   clients_ = std::make_unique<http::ClientSet>(loops_, client);
   tables_.resize(static_cast<std::size_t>(loops_.size()));
-  services_ = std::make_unique<Services>(Services{
-      .options = options_,
-      .env = setup_.env,
-      .loops = loops_,
-      .clients = *clients_,
-      .dns = [this]() -> net::Resolver& {
-        return *dns_[static_cast<std::size_t>(async::Loop::Current()->index())];
-      },
-      .metrics = metrics_,
-      .components = setup_.components,
-      .names = nullptr,
-      .peers = nullptr,
-      .lookup = [this](const async::Context& context, const std::string& host,
-                       uint16_t port) { return Lookup(context, host, port); },
-      .local_apps = this,
-      .host_address = options_.env.host_ip,
-      .host_name = HostName(),
-      .runtime_version = setup_.version,
-      .request_shutdown = setup_.request_shutdown});
+  services_ = std::make_unique<Services>(
+      Services{.options = options_,
+               .env = setup_.env,
+               .loops = loops_,
+               .clients = *clients_,
+               .dns = [this]() -> net::Resolver& {
+                 return *dns_[static_cast<std::size_t>(async::Loop::Current()->index())];
+               },
+               .metrics = metrics_,
+               .components = setup_.components,
+               .names = nullptr,
+               .peers = nullptr,
+               .lookup = [this](const async::Context& context, const std::string& host,
+                                uint16_t port) { return Lookup(context, host, port); },
+               .local_apps = this,
+               .host_address = options_.env.host_ip,
+               .host_name = HostName(),
+               .runtime_version = setup_.version,
+               .request_shutdown = setup_.request_shutdown});
   if (services_->host_address.empty()) {
     services_->host_address = net::LocalIp().value_or("127.0.0.1");
   }
 }
 
-Host::~Host() { CloseAll(); }
+Host::~Host() {
+  CloseAll();
+}
 
 void Host::CloseAll() {
   if (std::exchange(closed_, true)) return;
@@ -179,8 +183,7 @@ base::Status Host::Start() {
   }
   Publish();
   listeners_ = std::make_unique<Listeners>(
-      loops_,
-      Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_, &public_front_},
+      loops_, Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_, &public_front_},
       HttpOptions(options_), GrpcOptions(options_), log_);
   RETURN_IF_ERROR(OpenProcessPorts());
   std::vector<std::pair<Instance*, uint16_t>> announce;
@@ -197,8 +200,8 @@ base::Status Host::Start() {
 
 void Host::StartNameResolution(const config::Configuration& configuration) {
   loops_.RunTaskOn(0, [&] {
-    return OpenNameResolver(configuration.name_resolution, options_, setup_.env,
-                            setup_.components, log_, names_);
+    return OpenNameResolver(configuration.name_resolution, options_, setup_.env, setup_.components,
+                            log_, names_);
   });
   services_->names = names_;
   // Where a resolver knows only names, peers listen where this process would.
@@ -211,25 +214,28 @@ void Host::StartNameResolution(const config::Configuration& configuration) {
 async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::Context& context,
                                                                   const std::string& host,
                                                                   uint16_t port) {
-  CO_ASSIGN_OR_RETURN(net::Resolved resolved, co_await services_->dns().Resolve(context, host, port));
+  CO_ASSIGN_OR_RETURN(net::Resolved resolved,
+                      co_await services_->dns().Resolve(context, host, port));
   co_return std::move(resolved.addresses);
 }
 
 base::Result<Host::Apps> Host::ReadApps() {
   ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
   for (const std::string& error : apps.errors) log_.Error(error);
+  ASSIGN_OR_RETURN(const config::Configuration configuration,
+                   config::LoadConfiguration(options_.configs, setup_.env));
   ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
   for (const std::string& warning : parsed.warnings) log_.Warning(warning);
   Apps out;
   out.unreadable = !apps.errors.empty();
   for (const config::SharedApp& app : apps.apps) {
-    auto config = ConfigFromSharedApp(app, parsed, options_, setup_.env, log_);
+    auto config = ConfigFromSharedApp(app, parsed, configuration, options_, setup_.env, log_);
     if (config) {
       out.configs.push_back(std::move(*config));
     } else {
-      log_.WithAppId(app.app_id).Error(
-          base::StrCat("app ", app.app_id, " cannot be served as described in ",
-                       app.source.ToString(), ": ", config.error().message));
+      log_.WithAppId(app.app_id)
+          .Error(base::StrCat("app ", app.app_id, " cannot be served as described in ",
+                              app.source.ToString(), ": ", config.error().message));
       out.broken.push_back(app.app_id);
     }
   }
@@ -251,7 +257,8 @@ bool Host::IsServed(const std::string& app_id) const {
 
 void Host::StopInstances(std::vector<std::shared_ptr<Instance>> instances) {
   if (instances.empty()) return;
-  // What a newer form of the app has taken over, its place in name resolution and its series, is left.
+  // What a newer form of the app has taken over, its place in name resolution and its series, is
+  // left.
   std::vector<std::pair<Instance*, bool>> stopping;
   for (const auto& instance : instances) {
     stopping.emplace_back(instance.get(), !IsServed(instance->app_id()));
@@ -315,8 +322,8 @@ base::Status Host::OpenProcessPorts() {
     }
   }
   if (options_.public_port) {
-    ASSIGN_OR_RETURN(const uint16_t port, open(Port::kPublic, options_.public_listen_address,
-                                               *options_.public_port));
+    ASSIGN_OR_RETURN(const uint16_t port,
+                     open(Port::kPublic, options_.public_listen_address, *options_.public_port));
     ports_.public_api = port;
     log_.Info(base::StrCat("Public HTTP server is running on port ", port));
   }
@@ -325,7 +332,8 @@ base::Status Host::OpenProcessPorts() {
     ASSIGN_OR_RETURN(const uint16_t port,
                      metrics_server_->Open(options_.metrics_listen_address, options_.metrics_port));
     ports_.metrics = port;
-    log_.Info(base::StrCat("metrics server started on ", options_.metrics_listen_address, ":", port));
+    log_.Info(
+        base::StrCat("metrics server started on ", options_.metrics_listen_address, ":", port));
   }
   return {};
 }
@@ -345,7 +353,8 @@ base::Status Host::OpenAppPorts(Instance& instance,
   const InstanceConfig& config = instance.config();
   const bool single = options_.apps_path.empty();
   const telemetry::Log log = log_.WithAppId(config.app_id);
-  const std::string host = options_.listen_addresses.empty() ? "" : options_.listen_addresses.front();
+  const std::string host =
+      options_.listen_addresses.empty() ? "" : options_.listen_addresses.front();
   base::Status status;
   uint16_t internal = 0;
   for (const Listeners::Wanted& wanted : WantedPorts(config)) {
@@ -357,8 +366,9 @@ base::Status Host::OpenAppPorts(Instance& instance,
       opened = listeners_->OpenTcp(wanted.kind, address, 0, config.app_id);
     }
     if (!opened) {
-      if (!single) log.Error(base::StrCat("a port of app ", config.app_id, " is not served: ",
-                                          opened.error().message));
+      if (!single)
+        log.Error(base::StrCat("a port of app ", config.app_id,
+                               " is not served: ", opened.error().message));
       if (status) status = std::unexpected(std::move(opened).error());
       continue;
     }
@@ -420,17 +430,17 @@ void Host::ReloadApps() {
         std::find(apps->broken.begin(), apps->broken.end(), app_id) != apps->broken.end();
     // A document with a mistake in it must not end the app it is meant for.
     if (broken || apps->unreadable) {
-      log_.WithAppId(app_id).Warning(base::StrCat(
-          "app ", app_id, " goes on as it was: ",
-          broken ? "its document has an error"
-                 : "no document describes it, but some documents could not be read"));
+      log_.WithAppId(app_id).Warning(
+          base::StrCat("app ", app_id, " goes on as it was: ",
+                       broken ? "its document has an error"
+                              : "no document describes it, but some documents could not be read"));
       next.push_back(instance);
     } else {
       gone.push_back(instance);
     }
   }
-  // Ports go before others are opened, because one app may take over another's; those that an app keeps
-  // stay open.
+  // Ports go before others are opened, because one app may take over another's; those that an app
+  // keeps stay open.
   for (const auto& old : gone) {
     std::vector<Listeners::Wanted> keep;
     for (const auto& instance : fresh) {

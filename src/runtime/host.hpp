@@ -1,6 +1,6 @@
-// Host: one process. Owns the loops, the listeners, the name resolution and the Instances; starts, swaps
-// and ends them. Its functions run on the main thread, which is no loop's; each step that belongs to a
-// loop is carried out there while the main thread waits.
+// Host: one process. Owns the loops, the listeners, the name resolution and the Instances; starts,
+// swaps and ends them. Its functions run on the main thread, which is no loop's; each step that
+// belongs to a loop is carried out there while the main thread waits.
 #pragma once
 
 #include <atomic>
@@ -42,11 +42,11 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// replaced, missing ones end; the others are not touched. What cannot be read, or cannot start,
   /// leaves the app it is about as it was. Errors are logged.
   void ReloadApps();
-  /// Ends the apps that a reload took out, once their last request is over. False while some are left:
-  /// call again in a while.
+  /// Ends the apps that a reload took out, once their last request is over. False while some are
+  /// left: call again in a while.
   bool Reap();
-  /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True if
-  /// no request had to be cut off. Nothing but the destructor may follow.
+  /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True
+  /// if no request had to be cut off. Nothing but the destructor may follow.
   bool Stop();
   /// True once --enable-app-health-check has found every app unhealthy: ends
   /// --dapr-block-shutdown-duration early.
@@ -80,7 +80,8 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   void CloseAll();
   base::Status OpenProcessPorts();
   std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
-  // Opens all that can be opened; the error is the first one. `announce` gets what peers are to be told.
+  // Opens all that can be opened; the error is the first one. `announce` gets what peers are to be
+  // told.
   base::Status OpenAppPorts(Instance& instance,
                             std::vector<std::pair<Instance*, uint16_t>>& announce);
   void StartNameResolution(const config::Configuration& configuration);
@@ -110,9 +111,9 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
 
   Ports ports_;
   bool closed_ = false;
-  std::vector<std::shared_ptr<Instance>> instances_;               // main thread's list
-  std::vector<std::shared_ptr<Instance>> retired_;                 // still serving their last requests
-  std::vector<std::shared_ptr<const InstanceTable>> tables_;       // one a loop, replaced there
+  std::vector<std::shared_ptr<Instance>> instances_;          // main thread's list
+  std::vector<std::shared_ptr<Instance>> retired_;            // still serving their last requests
+  std::vector<std::shared_ptr<const InstanceTable>> tables_;  // one a loop, replaced there
   std::atomic<bool> ready_{false};
 };
 

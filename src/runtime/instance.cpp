@@ -18,6 +18,7 @@
 #include "blocks/state/state_block.hpp"
 #include "grpc/server.hpp"
 #include "net/tls.hpp"
+#include "runtime/app_questions.hpp"
 #include "runtime/component_loader.hpp"
 #include "telemetry/trace.hpp"
 
@@ -59,9 +60,12 @@ std::vector<api::ApiRule> Rules(const std::vector<config::ApiAccessRule>& rules)
 
 telemetry::TargetMetricState MetricState(contracts::TargetState state) {
   switch (state) {
-    case contracts::TargetState::kReady: return telemetry::TargetMetricState::kReady;
-    case contracts::TargetState::kUnavailable: return telemetry::TargetMetricState::kUnavailable;
-    case contracts::TargetState::kWaking: return telemetry::TargetMetricState::kWaking;
+    case contracts::TargetState::kReady:
+      return telemetry::TargetMetricState::kReady;
+    case contracts::TargetState::kUnavailable:
+      return telemetry::TargetMetricState::kUnavailable;
+    case contracts::TargetState::kWaking:
+      return telemetry::TargetMetricState::kWaking;
   }
   return telemetry::TargetMetricState::kUnavailable;
 }
@@ -117,8 +121,8 @@ async::Task<base::Status> Instance::Init() {
                                          services_.metrics, MetricsOptions(config_, options)));
   parts.tracer = telemetry::Tracer::FromSamplingRate(config_.configuration.tracing.sampling_rate);
 
-  // Components before the target and the APIs: tokens may come from a secret store, and nobody may be
-  // served by half a set.
+  // Components before the target and the APIs: tokens may come from a secret store, and nobody may
+  // be served by half a set.
   const async::Context patient;
   const LoaderInput input{.app_id = config_.app_id,
                           .app_namespace = config_.app_namespace,
@@ -150,7 +154,8 @@ async::Task<base::Status> Instance::Init() {
   MakeApis();
 
   parts.metrics->TargetState(telemetry::TargetMetricState::kUnavailable);
-  parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); });
+  parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); },
+                      [this](bool healthy, std::string_view why) { OnAppHealth(healthy, why); });
   co_return base::Status();
 }
 
@@ -158,13 +163,13 @@ base::Status Instance::MakeInvocation() {
   namespace invoke = blocks::invoke;
   Parts& parts = *parts_;
   const auto max_message = static_cast<std::size_t>(services_.options.max_body_size);
-  parts.callee = std::make_shared<invoke::Callee>(
-      invoke::CalleeOptions{.app_id = config_.app_id,
-                            .app_namespace = config_.app_namespace,
-                            .max_message = max_message,
-                            .target = parts.target.get(),
-                            .metrics = parts.metrics.get(),
-                            .tracer = &parts.tracer});
+  parts.callee =
+      std::make_shared<invoke::Callee>(invoke::CalleeOptions{.app_id = config_.app_id,
+                                                             .app_namespace = config_.app_namespace,
+                                                             .max_message = max_message,
+                                                             .target = parts.target.get(),
+                                                             .metrics = parts.metrics.get(),
+                                                             .tracer = &parts.tracer});
   invoke::InvokeOptions options;
   options.app_id = config_.app_id;
   options.app_namespace = config_.app_namespace;
@@ -186,10 +191,10 @@ base::Status Instance::MakeInvocation() {
     out.base_url = endpoint.base_url;
     for (const auto& [name, value] : endpoint.headers) out.headers.Add(name, value);
     if (!endpoint.root_ca_pem.empty() || !endpoint.certificate_pem.empty()) {
-      auto tls = net::TlsContext::Client(
-          {.ca_pem = endpoint.root_ca_pem,
-           .identity = {endpoint.certificate_pem, endpoint.private_key_pem},
-           .alpn = {"http/1.1"}});
+      auto tls =
+          net::TlsContext::Client({.ca_pem = endpoint.root_ca_pem,
+                                   .identity = {endpoint.certificate_pem, endpoint.private_key_pem},
+                                   .alpn = {"http/1.1"}});
       if (!tls) {
         return base::Fail(tls.error().kind, base::StrCat("HTTPEndpoint ", endpoint.name,
                                                          ": clientTLS: ", tls.error().message));
@@ -267,26 +272,26 @@ void Instance::MakeApis() {
   parts.http_log = parts.http_log.WithAppId(config_.app_id);
   parts.grpc_log = parts.grpc_log.WithAppId(config_.app_id);
   const bool log_calls = options.enable_api_logging.value_or(logging.enabled.value_or(false));
-  parts.context = api::AppContext{
-      .app_id = config_.app_id,
-      .app_namespace = config_.app_namespace,
-      .state = parts.state.get(),
-      .secrets = parts.secrets.get(),
-      .invoke = parts.invoke.get(),
-      .callee = parts.callee.get(),
-      .metadata = parts.metadata.get(),
-      .metrics = parts.metrics.get(),
-      .http_log = log_calls ? &parts.http_log : nullptr,
-      .grpc_log = log_calls ? &parts.grpc_log : nullptr,
-      .tracer = &parts.tracer,
-      .api_tokens = api_tokens_,
-      .allowed = Rules(config_.configuration.api_allowed),
-      .denied = Rules(config_.configuration.api_denied),
-      .cors_origins = options.allowed_origins,
-      .max_body_bytes = static_cast<std::size_t>(options.max_body_size),
-      .max_header_bytes = static_cast<std::size_t>(options.read_buffer_size),
-      .log_obfuscate_urls = logging.obfuscate_urls.value_or(false),
-      .log_omit_health_checks = logging.omit_health_checks.value_or(false)};
+  parts.context =
+      api::AppContext{.app_id = config_.app_id,
+                      .app_namespace = config_.app_namespace,
+                      .state = parts.state.get(),
+                      .secrets = parts.secrets.get(),
+                      .invoke = parts.invoke.get(),
+                      .callee = parts.callee.get(),
+                      .metadata = parts.metadata.get(),
+                      .metrics = parts.metrics.get(),
+                      .http_log = log_calls ? &parts.http_log : nullptr,
+                      .grpc_log = log_calls ? &parts.grpc_log : nullptr,
+                      .tracer = &parts.tracer,
+                      .api_tokens = api_tokens_,
+                      .allowed = Rules(config_.configuration.api_allowed),
+                      .denied = Rules(config_.configuration.api_denied),
+                      .cors_origins = options.allowed_origins,
+                      .max_body_bytes = static_cast<std::size_t>(options.max_body_size),
+                      .max_header_bytes = static_cast<std::size_t>(options.read_buffer_size),
+                      .log_obfuscate_urls = logging.obfuscate_urls.value_or(false),
+                      .log_omit_health_checks = logging.omit_health_checks.value_or(false)};
   parts.http_api = std::make_unique<api::HttpApi>(parts.context);
   parts.public_api = std::make_unique<api::PublicApi>(parts.context);
   parts.grpc_api = std::make_unique<api::GrpcApi>(parts.context, parts.api_proxy.get());
@@ -348,67 +353,88 @@ void Instance::OnTargetState(contracts::TargetState state) {
   const target::TargetConfig& target = parts_->target->config();
   if (state == contracts::TargetState::kReady) {
     log_.Info(base::StrCat("application discovered on port ", target.port));
-    if (!std::exchange(asking_, true)) {
-      if (!gate_.Spawn(AskApp())) asking_ = false;
-    }
+    // What an app wants of the runtime is asked when it is there and well, and again each time it
+    // comes back.
+    ask_when_healthy_ = true;
+    if (!target.health_check || app_healthy_) Ask();
   } else {
     log_.Info(base::StrCat("application on port ", target.port, " is ",
                            contracts::TargetStateName(state)));
   }
 }
 
+void Instance::OnAppHealth(bool healthy, std::string_view why) {
+  app_healthy_ = healthy;
+  if (!healthy) {
+    log_.Warning(base::StrCat("App entered un-healthy status: ", why));
+    return;
+  }
+  log_.Info("App entered healthy status");
+  if (ask_when_healthy_) Ask();
+}
+
+void Instance::Ask() {
+  ask_when_healthy_ = false;
+  if (std::exchange(asking_, true)) return;
+  if (!gate_.Spawn(AskApp())) asking_ = false;
+}
+
 async::Task<void> Instance::AskApp() {
-  // What an app wants of the runtime is asked when it is there, and again each time it comes back.
-  const bool http = !contracts::IsGrpc(config_.target.protocol);
-  if (http && services_.options.ask_app_config) {
-    const async::Context context =
-        gate_.context().Until(async::Loop::Current()->After(std::chrono::seconds(5)));
-    http::RequestHead head;
-    head.target = "/dapr/config";
-    head.headers.Add("dapr-app-id", config_.app_id);
-    head.headers.Add("content-type", "application/json");
-    auto answer = co_await parts_->target->Send(context, std::move(head), nullptr, nullptr);
-    if (answer && answer->response.head.status == 200) {
-      constexpr std::size_t kLimit = 1024 * 1024;
-      auto body = co_await http::ReadAll(*answer->response.body, context, kLimit);
-      if (body) log_.Info("Application configuration loaded");
-    } else if (!answer && !gate_.closing()) {
-      log_.Debug(base::StrCat("the app's /dapr/config could not be read: ", answer.error().message));
-    }
+  const AppQuestions questions{.app_id = config_.app_id,
+                               .config = services_.options.ask_app_config,
+                               .subscribe = services_.options.ask_app_subscribe};
+  const async::Context context = gate_.context();
+  const auto wanted = co_await runtime::AskApp(*parts_->target, questions, log_, context);
+  if (wanted && std::exchange(wanted_subscriptions_, *wanted) != *wanted && *wanted > 0) {
+    log_.Warning(base::StrCat("pub/sub is not part of this version yet: the app's ", *wanted,
+                              " subscriptions are not served"));
   }
   asking_ = false;
 }
 
 // === the life of an Instance ===
 
-blocks::invoke::Callee& Instance::callee() { return *parts_->callee; }
-http::Handler& Instance::http_api() { return *parts_->http_api; }
-http::Handler& Instance::grpc_api() { return *parts_->grpc_api; }
-http::Handler& Instance::internal_api() { return *parts_->internal_api; }
-http::Handler& Instance::public_api() { return *parts_->public_api; }
+blocks::invoke::Callee& Instance::callee() {
+  return *parts_->callee;
+}
+http::Handler& Instance::http_api() {
+  return *parts_->http_api;
+}
+http::Handler& Instance::grpc_api() {
+  return *parts_->grpc_api;
+}
+http::Handler& Instance::internal_api() {
+  return *parts_->internal_api;
+}
+http::Handler& Instance::public_api() {
+  return *parts_->public_api;
+}
 
 void Instance::MarkReady() {
   parts_->metadata->health().MarkOutboundReady();
   parts_->metadata->health().MarkReady();
 }
 
-void Instance::MarkNotReady() { parts_->metadata->health().MarkNotReady(); }
+void Instance::MarkNotReady() {
+  parts_->metadata->health().MarkNotReady();
+}
 
 async::Task<void> Instance::Announce(uint16_t internal_port) {
   if (!services_.names) co_return;
   const contracts::Call call(
       async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
-  auto status = co_await services_.names->Announce(
-      call, {.app_id = config_.app_id,
-             .app_namespace = config_.app_namespace,
-             .address = services_.host_address,
-             .internal_port = internal_port});
+  auto status = co_await services_.names->Announce(call, {.app_id = config_.app_id,
+                                                          .app_namespace = config_.app_namespace,
+                                                          .address = services_.host_address,
+                                                          .internal_port = internal_port});
   if (!status) {
     log_.Warning(base::StrCat("other runtimes cannot find this app: ", status.error().message));
   }
 }
 
-const target::Target& Instance::target() const { return *parts_->target; }
+const target::Target& Instance::target() const {
+  return *parts_->target;
+}
 
 async::Task<void> Instance::Withdraw() {
   if (!services_.names) co_return;
@@ -425,9 +451,8 @@ uint64_t Instance::BodyCost(std::optional<uint64_t> length) const {
 
 bool Instance::Enter(uint64_t body) {
   const int64_t requests = in_flight_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const auto held =
-      body_memory_.fetch_add(static_cast<int64_t>(body), std::memory_order_relaxed) +
-      static_cast<int64_t>(body);
+  const auto held = body_memory_.fetch_add(static_cast<int64_t>(body), std::memory_order_relaxed) +
+                    static_cast<int64_t>(body);
   const bool over = (config_.max_in_flight > 0 && requests > config_.max_in_flight) ||
                     (config_.max_body_memory > 0 && held > config_.max_body_memory);
   if (over) Leave(body);

@@ -1,5 +1,6 @@
-// Instance: everything that belongs to one app-id: its components, its target, its blocks and APIs, its
-// limits, metrics and log label. A process (Host) holds one or many; nothing per app lives elsewhere.
+// Instance: everything that belongs to one app-id: its components, its target, its blocks and APIs,
+// its limits, metrics and log label. A process (Host) holds one or many; nothing per app lives
+// elsewhere.
 #pragma once
 
 #include <atomic>
@@ -31,13 +32,13 @@ struct InstanceConfig {
   std::string app_namespace;
   target::TargetConfig target;
   std::optional<config::StoreSecretRef> app_token;  // sent to the app, from a secret store
-  std::vector<config::TokenSource> tokens;  // what callers present; empty: they need none
+  std::vector<config::TokenSource> tokens;          // what callers present; empty: they need none
   config::Configuration configuration;
-  config::Resources resources;          // selected for the app
+  config::Resources resources;                                  // selected for the app
   std::optional<uint16_t> http_port, grpc_port, internal_port;  // ports of its own
-  int64_t max_in_flight = 0;            // requests; 0 = unlimited
-  int64_t max_body_memory = 0;          // bytes of request bodies (Instance::BodyCost); 0 = unlimited
-  std::string fingerprint;              // changes when the description does
+  int64_t max_in_flight = 0;                                    // requests; 0 = unlimited
+  int64_t max_body_memory = 0;  // bytes of request bodies (Instance::BodyCost); 0 = unlimited
+  std::string fingerprint;      // changes when the description does
 };
 
 class Instance : public std::enable_shared_from_this<Instance> {
@@ -69,7 +70,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
 
   /// Whether spec.limits says anything; then each request takes a place.
   bool limited() const { return config_.max_in_flight > 0 || config_.max_body_memory > 0; }
-  /// What a request body of that length may take of memory at one time: no stage holds more of it than
+  /// What a request body of that length may take of memory at one time: no stage holds more of it
+  /// than
   /// --max-body-size, and of a body without a length no more than is on its way.
   uint64_t BodyCost(std::optional<uint64_t> length) const;
   /// A place for one request; false when the app's limit is reached.
@@ -82,8 +84,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
 
   /// Peers shall not look for the app here any more. Home loop.
   async::Task<void> Withdraw();
-  /// Ends background work and components within `grace` (at least a second). Home loop, after the last
-  /// request. Must be awaited before destruction.
+  /// Ends background work and components within `grace` (at least a second). Home loop, after the
+  /// last request. Must be awaited before destruction.
   async::Task<void> Stop(async::Duration grace);
 
  private:
@@ -96,6 +98,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   async::Task<base::Status> ResolveTokens();
   async::Task<base::Result<std::string>> Secret(const config::StoreSecretRef& ref);
   void OnTargetState(contracts::TargetState state);
+  void OnAppHealth(bool healthy, std::string_view why);
+  void Ask();
   async::Task<void> AskApp();
 
   const Services& services_;
@@ -106,8 +110,12 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::unique_ptr<Parts> parts_;
   std::atomic<int64_t> in_flight_{0};
   std::atomic<int64_t> body_memory_{0};
-  async::Gate gate_;        // background work, home loop
+  async::Gate gate_;  // background work, home loop
+  // Home loop.
   bool asking_ = false;
+  bool ask_when_healthy_ = false;
+  bool app_healthy_ = false;  // its health check says so
+  std::size_t wanted_subscriptions_ = 0;
 };
 
 }  // namespace runtime

@@ -7,11 +7,16 @@ namespace {
 
 contracts::AppProtocol Protocol(config::AppProtocol protocol) {
   switch (protocol) {
-    case config::AppProtocol::kHttp: return contracts::AppProtocol::kHttp;
-    case config::AppProtocol::kHttps: return contracts::AppProtocol::kHttps;
-    case config::AppProtocol::kH2c: return contracts::AppProtocol::kH2c;
-    case config::AppProtocol::kGrpc: return contracts::AppProtocol::kGrpc;
-    case config::AppProtocol::kGrpcs: return contracts::AppProtocol::kGrpcs;
+    case config::AppProtocol::kHttp:
+      return contracts::AppProtocol::kHttp;
+    case config::AppProtocol::kHttps:
+      return contracts::AppProtocol::kHttps;
+    case config::AppProtocol::kH2c:
+      return contracts::AppProtocol::kH2c;
+    case config::AppProtocol::kGrpc:
+      return contracts::AppProtocol::kGrpc;
+    case config::AppProtocol::kGrpcs:
+      return contracts::AppProtocol::kGrpcs;
   }
   return contracts::AppProtocol::kHttp;
 }
@@ -56,7 +61,8 @@ std::string Fingerprint(const config::SharedApp& app) {
   add_port(app.ports.internal);
   add(app.limits.in_flight);
   add(app.limits.body_memory);
-  for (const std::string& path : app.resources_paths.value_or(std::vector<std::string>())) add(path);
+  for (const std::string& path : app.resources_paths.value_or(std::vector<std::string>()))
+    add(path);
   return text;
 }
 
@@ -85,8 +91,10 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
 
 base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
                                                  const config::Resources& parsed,
+                                                 const config::Configuration& configuration,
                                                  const config::Options& options,
-                                                 const config::Env& env, const telemetry::Log& log) {
+                                                 const config::Env& env,
+                                                 const telemetry::Log& log) {
   InstanceConfig out;
   out.app_id = app.app_id;
   out.app_namespace =
@@ -104,8 +112,10 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
   out.max_in_flight = app.limits.in_flight;
   out.max_body_memory = app.limits.body_memory;
   out.fingerprint = Fingerprint(app);
-  ASSIGN_OR_RETURN(out.configuration,
-                   config::LoadConfiguration(app.config.empty() ? options.configs : app.config, env));
+  out.configuration = configuration;
+  if (!app.config.empty()) {
+    ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(app.config, env));
+  }
   config::ApplyOtelEnv(env, out.configuration);
   const std::optional<std::string> name_space =
       options.env.namespace_name || !app.meta.namespace_name.empty()

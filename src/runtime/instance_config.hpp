@@ -15,9 +15,11 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
                                                const config::Env& env, const telemetry::Log& log);
 
 /// One app of --apps-path. `parsed`: the process's resources, from which the app gets what its
-/// namespace and scopes let it have (unless it names paths of its own).
+/// namespace and scopes let it have (unless it names paths of its own); `configuration`: that of
+/// the process, for an app that names none.
 base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
                                                  const config::Resources& parsed,
+                                                 const config::Configuration& configuration,
                                                  const config::Options& options,
                                                  const config::Env& env, const telemetry::Log& log);
 

@@ -21,6 +21,11 @@ InstanceTable::InstanceTable(std::vector<std::shared_ptr<Instance>> instances, b
   base::FillRandom(std::span(reinterpret_cast<unsigned char*>(&seed_), sizeof seed_));
   for (const auto& instance : instances_) {
     by_id_.emplace(instance->app_id(), instance);
+    // Of two names that differ in case only, a host name in another case means neither.
+    if (const auto [twin, first] = by_host_.emplace(base::ToLower(instance->app_id()), instance);
+        !first) {
+      twin->second = nullptr;
+    }
     for (const std::string& token : instance->api_tokens()) {
       by_token_.emplace(SeededHash(seed_, token), std::pair(token, instance.get()));
     }
@@ -55,15 +60,24 @@ Instance* InstanceTable::ByAuthority(std::string_view authority) const {
   const std::size_t dot = host.find('.');
   std::string_view service = host.substr(0, dot);
   constexpr std::string_view kSuffix = "-dapr";
-  if (!service.ends_with(kSuffix)) return nullptr;
+  if (service.size() < kSuffix.size() ||
+      !base::EqualsIgnoreCase(service.substr(service.size() - kSuffix.size()), kSuffix)) {
+    return nullptr;
+  }
   service.remove_suffix(kSuffix.size());
   std::string_view name_space;
   if (dot != std::string_view::npos) {
     name_space = host.substr(dot + 1);
     name_space = name_space.substr(0, name_space.find('.'));
   }
-  const auto* found = Locate(service, name_space);
-  return found ? found->get() : nullptr;
+  if (const auto* found = Locate(service, name_space)) return found->get();
+  // Host names are the same in any case.
+  const auto found = by_host_.find(base::ToLower(service));
+  if (found == by_host_.end() || !found->second) return nullptr;
+  if (!name_space.empty() && !base::EqualsIgnoreCase(name_space, found->second->app_namespace())) {
+    return nullptr;
+  }
+  return found->second.get();
 }
 
 base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) const {
@@ -86,10 +100,10 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
   }
   if (named) {
     if (by_token && by_token != named) {
-      return base::Fail(base::Kind::kUnauthenticated, base::ErrorId::kInstanceTokenMismatch,
-                        base::StrCat("the API token presented is not one of app ",
-                                     named->app_id(), ", which this ",
-                                     tag->app_id.empty() ? "host name" : "port", " belongs to"));
+      return base::Fail(
+          base::Kind::kUnauthenticated, base::ErrorId::kInstanceTokenMismatch,
+          base::StrCat("the API token presented is not one of app ", named->app_id(),
+                       ", which this ", tag->app_id.empty() ? "host name" : "port", " belongs to"));
     }
     return named;
   }
@@ -100,9 +114,10 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
   }
   return base::Fail(
       base::Kind::kNotFound, base::ErrorId::kNoSuchInstance,
-      base::StrCat("cannot tell which app the caller speaks for: use the app's own port, send its "
-                   "API token (dapr-api-token), or call it by its service name <app-id>-dapr; host was ",
-                   base::Quote(exchange.request().authority.substr(0, 128))));
+      base::StrCat(
+          "cannot tell which app the caller speaks for: use the app's own port, send its "
+          "API token (dapr-api-token), or call it by its service name <app-id>-dapr; host was ",
+          base::Quote(exchange.request().authority.substr(0, 128))));
 }
 
 }  // namespace runtime

@@ -1,5 +1,5 @@
-// Which app a request speaks for. One immutable table per process state, one copy of its pointer on each
-// loop, so that the look-up takes no lock and an app that comes or goes disturbs no other.
+// Which app a request speaks for. One immutable table per process state, one copy of its pointer on
+// each loop, so that the look-up takes no lock and an app that comes or goes disturbs no other.
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,10 @@ class InstanceTable {
 
   std::vector<std::shared_ptr<Instance>> instances_;
   std::map<std::string, std::shared_ptr<Instance>, std::less<>> by_id_;
-  // Keyed by a seeded hash, so that neither the look-up's time nor its collisions tell about tokens;
-  // a hit is still compared in constant time.
+  // By the name in lower case; null where several apps have it.
+  std::map<std::string, std::shared_ptr<Instance>, std::less<>> by_host_;
+  // Keyed by a seeded hash, so that neither the look-up's time nor its collisions tell about
+  // tokens; a hit is still compared in constant time.
   std::unordered_multimap<std::size_t, std::pair<std::string, Instance*>> by_token_;
   uint64_t seed_;
   bool only_;

@@ -47,8 +47,7 @@ base::Result<uint16_t> Listeners::OpenTcp(Port kind, const std::string& host, ui
       if (group.tag->app_id == app_id && group.wanted == wanted) return group.bound;
     }
   }
-  ASSIGN_OR_RETURN(std::vector<net::Socket> sockets,
-                   net::BindTcpShared(host, port, loops_.size()));
+  ASSIGN_OR_RETURN(std::vector<net::Socket> sockets, net::BindTcpShared(host, port, loops_.size()));
   const uint16_t bound = net::LocalPort(sockets.front());
   RETURN_IF_ERROR(Serve(wanted, std::move(sockets), app_id));
   groups_.back().bound = bound;
@@ -128,7 +127,8 @@ void Listeners::CloseAll() {
 
 namespace {
 
-// Requests whose time is over count as cut off; how many of them the abort then ends is the same number.
+// Requests whose time is over count as cut off; how many of them the abort then ends is the same
+// number.
 async::Task<void> DrainServer(http::Server& server, async::TimePoint until, std::size_t& cut) {
   struct AtDeadline : async::Timer {
     explicit AtDeadline(http::Server& server, std::size_t& cut)

@@ -1,5 +1,5 @@
-// The server side of the process: one http::Server a loop and kind of port, and the listening sockets
-// that feed them. Opened and closed from the thread that runs the Host (never a loop's).
+// The server side of the process: one http::Server a loop and kind of port, and the listening
+// sockets that feed them. Opened and closed from the thread that runs the Host (never a loop's).
 #pragma once
 
 #include <array>

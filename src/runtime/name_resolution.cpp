@@ -9,7 +9,8 @@
 namespace runtime {
 namespace {
 
-// `spec.nameResolution.configuration` is free JSON: its top-level fields are the component's metadata.
+// `spec.nameResolution.configuration` is free JSON: its top-level fields are the component's
+// metadata.
 base::Result<config::Properties> ReadProperties(const std::string& component,
                                                 const std::string& json) {
   std::vector<config::Properties::Entry> entries;

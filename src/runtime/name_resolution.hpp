@@ -13,8 +13,8 @@
 
 namespace runtime {
 
-/// Starts the resolver the Configuration names (default: mdns, in Kubernetes mode kubernetes). A failure
-/// is logged and leaves `out` empty: only invocations of apps elsewhere need it. Home loop.
+/// Starts the resolver the Configuration names (default: mdns, in Kubernetes mode kubernetes). A
+/// failure is logged and leaves `out` empty: only invocations of apps elsewhere need it. Home loop.
 async::Task<void> OpenNameResolver(const config::NameResolution& wanted,
                                    const config::Options& options, const config::Env& env,
                                    const contracts::Registry& registry, const telemetry::Log& log,

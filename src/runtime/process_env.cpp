@@ -19,8 +19,8 @@ void ExportEnvironment(const config::Options& options) {
     const uint16_t internal = options.internal_grpc_port;
     set("DAPR_PORT", std::to_string(internal != 0 ? internal : StablePort(options.app_id)));
   }
-  set("HOST_ADDRESS", !options.env.host_ip.empty() ? options.env.host_ip
-                                                   : net::LocalIp().value_or("127.0.0.1"));
+  set("HOST_ADDRESS",
+      !options.env.host_ip.empty() ? options.env.host_ip : net::LocalIp().value_or("127.0.0.1"));
   set("DAPR_GRPC_PORT", std::to_string(options.grpc_port));
   set("DAPR_HTTP_PORT", std::to_string(options.http_port));
   set("DAPR_METRICS_PORT", std::to_string(options.metrics_port));

@@ -20,8 +20,10 @@ struct Served {
     return runtime->Http({.path = "/v1.0/metadata", .host = app_id + "-dapr"}).status;
   }
   std::string Call(const std::string& app_id) {
-    return runtime->Http({.path = base::StrCat("/v1.0/invoke/", app_id, "/method/x"),
-                          .host = app_id + "-dapr"}).body;
+    return runtime
+        ->Http(
+            {.path = base::StrCat("/v1.0/invoke/", app_id, "/method/x"), .host = app_id + "-dapr"})
+        .body;
   }
   // A call that is at the app until Release.
   std::thread Hold(const std::string& app_id, App& app) {
@@ -107,10 +109,12 @@ TEST(Reload, MistakesLeaveAppsAsTheyWere) {
   Served served;
   Folder broken;
   broken.Write("bad.yaml", Component("bad", "state.nonsense"));
-  served.folder.Write("one.yaml", "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nspec: {x: [\n");
+  served.folder.Write("one.yaml",
+                      "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nspec: {x: [\n");
   served.runtime->host->ReloadApps();
   EXPECT_EQ(served.Call("one"), "hello from one");
-  served.folder.Write("one.yaml", SharedApp("one", 1, base::StrCat("  resourcesPath: [", broken.path, "]\n")));
+  served.folder.Write("one.yaml",
+                      SharedApp("one", 1, base::StrCat("  resourcesPath: [", broken.path, "]\n")));
   served.runtime->host->ReloadApps();
   EXPECT_EQ(served.Call("one"), "hello from one");
   served.folder.Write("one.yaml", SharedApp("one", 1, "  config: [/nowhere/config.yaml]\n"));
@@ -143,8 +147,9 @@ TEST(Reload, PortsMoveBetweenAppsAndStayOpenWhereTheyDoNotChange) {
     }
   });
   for (int i = 1; i <= 5; ++i) {
-    served.folder.Write("one.yaml", SharedApp("one", served.one.port,
-                                              base::StrCat(ports, "  limits: {inFlight: ", 10 + i, "}\n")));
+    served.folder.Write("one.yaml",
+                        SharedApp("one", served.one.port,
+                                  base::StrCat(ports, "  limits: {inFlight: ", 10 + i, "}\n")));
     served.runtime->host->ReloadApps();
   }
   stop = true;

@@ -1,4 +1,5 @@
-// One Host in the test's process: one app, two apps, who the caller speaks for, limits, drain, failures.
+// One Host in the test's process: one app, two apps, who the caller speaks for, limits, drain,
+// failures.
 #include "components/state/in_memory/descriptor.hpp"
 #include "runtime/runtime_test_util.hpp"
 
@@ -23,9 +24,11 @@ TEST(SingleApp, ServesHealthStateMetadataAndItsApp) {
   ASSERT_EQ(runtime.error, "");
   EXPECT_EQ(runtime.Http({}).status, 204);
   EXPECT_EQ(runtime.Http({.path = "/v1.0/healthz/outbound"}).status, 204);
-  EXPECT_EQ(runtime.Http({.path = "/v1.0/state/store",
-                          .method = "POST",
-                          .body = R"([{"key":"k","value":"v"}])"}).status,
+  EXPECT_EQ(runtime
+                .Http({.path = "/v1.0/state/store",
+                       .method = "POST",
+                       .body = R"([{"key":"k","value":"v"}])"})
+                .status,
             204);
   EXPECT_EQ(runtime.Http({.path = "/v1.0/state/store/k"}).body, "\"v\"");
   const Answer metadata = runtime.Http({.path = "/v1.0/metadata"});
@@ -49,9 +52,9 @@ TEST(SingleApp, TheGaugesOfTheTargetAreFed) {
   Runtime runtime(std::move(options));
   std::thread held([&] {
     Caller caller;
-    EXPECT_EQ(caller.Http(runtime.host->ports().http,
-                          {.path = "/v1.0/invoke/orders/method/hold"}).status,
-              200);
+    EXPECT_EQ(
+        caller.Http(runtime.host->ports().http, {.path = "/v1.0/invoke/orders/method/hold"}).status,
+        200);
   });
   app.WaitUntilHolding(1);
   const std::string page = runtime.Metrics().body;
@@ -78,9 +81,10 @@ std::string StartError(const std::string& first, const std::string& second) {
 TEST(SingleApp, AComponentThatCannotStartEndsTheStart) {
   const std::string good = Component("good", "state.in-memory");
   const std::string unknown = StartError(good, Component("bad", "state.nonsense"));
-  EXPECT_EQ(unknown.find("process component bad error: [INIT_COMPONENT_FAILURE]: initialization error "
-                         "occurred for bad (state.nonsense/v1): "),
-            0u)
+  EXPECT_EQ(
+      unknown.find("process component bad error: [INIT_COMPONENT_FAILURE]: initialization error "
+                   "occurred for bad (state.nonsense/v1): "),
+      0u)
       << unknown;
   EXPECT_NE(unknown.find("[CREATE_COMPONENT_FAILURE]"), std::string::npos);
   EXPECT_NE(unknown.find("b.yaml"), std::string::npos);
@@ -88,7 +92,8 @@ TEST(SingleApp, AComponentThatCannotStartEndsTheStart) {
       StartError(good, Component("bad", "state.in-memory", "[{name: keyPrefix, value: 'a||b'}]"));
   EXPECT_NE(prefix.find("[INIT_COMPONENT_FAILURE]"), std::string::npos) << prefix;
   const std::string twice = StartError(good, Component("good", "state.in-memory"));
-  EXPECT_EQ(twice.find("failed to load components: duplicate definition of Component name good"), 0u)
+  EXPECT_EQ(twice.find("failed to load components: duplicate definition of Component name good"),
+            0u)
       << twice;
 }
 
@@ -148,8 +153,9 @@ TEST(Drain, WhatTakesTooLongIsCutOffAndSaidSo) {
 struct TwoApps {
   TwoApps() {
     folder.Write("a.yaml", SharedApp("alpha", alpha.port, "  apiTokens: [{value: token-a}]\n"));
-    folder.Write("b.yaml", SharedApp("beta", beta.port,
-                                     base::StrCat("  ports: {http: ", http, ", grpc: ", grpc, "}\n")));
+    folder.Write("b.yaml",
+                 SharedApp("beta", beta.port,
+                           base::StrCat("  ports: {http: ", http, ", grpc: ", grpc, "}\n")));
     config::Options options = TestOptions();
     options.apps_path = folder.path;
     runtime.emplace(std::move(options));
@@ -176,6 +182,8 @@ TEST(TwoApps, WhoTheCallerSpeaksFor) {
   const Case cases[] = {
       {"name", shared, "beta-dapr", "", 200, R"("id":"beta")"},
       {"name and namespace", shared, "beta-dapr.default.svc:3500", "", 200, R"("id":"beta")"},
+      {"name in another case", shared, "BETA-Dapr.Default.svc:80", "", 200, R"("id":"beta")"},
+      {"case, other namespace", shared, "BETA-dapr.elsewhere", "", 421, "ERR_APP_NOT_SERVED"},
       {"name, other namespace", shared, "beta-dapr.elsewhere", "", 421, "ERR_APP_NOT_SERVED"},
       {"name and token", shared, "alpha-dapr", "token-a", 200, R"("id":"alpha")"},
       {"name, token missing", shared, "alpha-dapr", "", 401, ""},
@@ -199,7 +207,8 @@ TEST(TwoApps, WhoTheCallerSpeaksFor) {
   const std::string method = "/dapr.proto.runtime.v1.Dapr/GetMetadata";
   const uint16_t grpc = apps.runtime->host->ports().grpc;
   const auto status = [&](uint16_t port, const std::string& host, const std::string& token) {
-    return apps.runtime->caller.Grpc(port, {.path = method, .host = host, .token = token}).grpc_status;
+    return apps.runtime->caller.Grpc(port, {.path = method, .host = host, .token = token})
+        .grpc_status;
   };
   EXPECT_EQ(status(grpc, "beta-dapr", ""), "0");
   EXPECT_EQ(status(apps.grpc, "", ""), "0");
@@ -220,10 +229,11 @@ TEST(TwoApps, CallEachOtherInsideTheProcess) {
   TwoApps apps;
   EXPECT_EQ(apps.runtime->Http({.path = "/v1.0/invoke/alpha/method/x", .host = "beta-dapr"}).body,
             "hello from alpha");
-  EXPECT_EQ(apps.runtime
-                ->Http({.path = "/v1.0/invoke/beta/method/x", .host = "alpha-dapr", .token = "token-a"})
-                .body,
-            "hello from beta");
+  EXPECT_EQ(
+      apps.runtime
+          ->Http({.path = "/v1.0/invoke/beta/method/x", .host = "alpha-dapr", .token = "token-a"})
+          .body,
+      "hello from beta");
 }
 
 TEST(ManyApps, OneThatCannotStartHarmsNoOther) {
@@ -231,9 +241,11 @@ TEST(ManyApps, OneThatCannotStartHarmsNoOther) {
   Folder broken;
   broken.Write("bad.yaml", Component("bad", "state.nonsense"));
   App app("good");
-  folder.Write("a.yaml", SharedApp("broken", 1, base::StrCat("  resourcesPath: [", broken.path, "]\n")));
+  folder.Write("a.yaml",
+               SharedApp("broken", 1, base::StrCat("  resourcesPath: [", broken.path, "]\n")));
   folder.Write("b.yaml", SharedApp("good", app.port));
-  folder.Write("c.yaml", "kind: SharedApp\napiVersion: shared.dapr.io/v1alpha1\nspec: {nonsense: 1}\n");
+  folder.Write("c.yaml",
+               "kind: SharedApp\napiVersion: shared.dapr.io/v1alpha1\nspec: {nonsense: 1}\n");
   config::Options options = TestOptions();
   options.apps_path = folder.path;
   Runtime runtime(std::move(options));
@@ -259,12 +271,14 @@ TEST(ManyApps, LimitsHoldForEveryPathButHealth) {
   EXPECT_EQ(runtime.Http({.path = "/v1.0/state/store/k", .host = "small-dapr"}).status, 204);
   std::thread held([&] {
     Caller caller;
-    EXPECT_EQ(caller.Http(port, {.path = "/v1.0/invoke/small/method/hold", .host = "small-dapr"}).status,
-              200);
+    EXPECT_EQ(
+        caller.Http(port, {.path = "/v1.0/invoke/small/method/hold", .host = "small-dapr"}).status,
+        200);
   });
   app.WaitUntilHolding(1);
   EXPECT_EQ(runtime.Http({.path = "/v1.0/state/store/k", .host = "small-dapr"}).status, 429);
-  EXPECT_EQ(runtime.Http({.path = "/v1.0/invoke/small/method/x", .host = "small-dapr"}).status, 429);
+  EXPECT_EQ(runtime.Http({.path = "/v1.0/invoke/small/method/x", .host = "small-dapr"}).status,
+            429);
   EXPECT_EQ(runtime.Http({.host = "small-dapr"}).status, 204);
   EXPECT_EQ(runtime.Http({.path = "/v1.0/state/store/k", .host = "other-dapr"}).status, 204);
   app.Release();

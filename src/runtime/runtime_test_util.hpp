@@ -1,4 +1,5 @@
-// A whole Host in the test's process, with in-memory components, and the clients and apps around it.
+// A whole Host in the test's process, with in-memory components, and the clients and apps around
+// it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,10 +43,11 @@ inline std::string Component(const std::string& name, const std::string& type,
                       "}\nspec: {type: ", type, ", version: v1, metadata: ", metadata, "}\n");
 }
 
-inline std::string SharedApp(const std::string& app_id, uint16_t port, const std::string& more = "") {
-  return base::StrCat("apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nmetadata: {name: ", app_id,
-                      "}\nspec:\n  appId: ", app_id, "\n  target: {address: 127.0.0.1, port: ", port,
-                      "}\n", more);
+inline std::string SharedApp(const std::string& app_id, uint16_t port,
+                             const std::string& more = "") {
+  return base::StrCat(
+      "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\nmetadata: {name: ", app_id,
+      "}\nspec:\n  appId: ", app_id, "\n  target: {address: 127.0.0.1, port: ", port, "}\n", more);
 }
 
 inline uint16_t FreePort() {
@@ -94,7 +96,8 @@ class App final : public http::Handler {
   }
   void WaitUntilHolding(int count) {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10), [&] { return holding_ >= count; }));
+    EXPECT_TRUE(
+        changed_.wait_for(lock, std::chrono::seconds(10), [&] { return holding_ >= count; }));
   }
   void Release() {
     loops_.RunOn(0, [this] { go_.Set(); });
@@ -200,9 +203,7 @@ struct Runtime {
   }
   Answer Http(const Ask& ask) { return caller.Http(host->ports().http, ask); }
   Answer Grpc(const Ask& ask) { return caller.Grpc(host->ports().grpc, ask); }
-  Answer Metrics() {
-    return caller.Http(host->ports().metrics, {.path = "/metrics"});
-  }
+  Answer Metrics() { return caller.Http(host->ports().metrics, {.path = "/metrics"}); }
 
   config::MapEnv env;
   std::string error;

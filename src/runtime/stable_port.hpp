@@ -1,5 +1,5 @@
-// The internal port of an app that was given none: the same at every start, so that peers which remember
-// it find it again (facts: flags, derived defaults).
+// The internal port of an app that was given none: the same at every start, so that peers which
+// remember it find it again (facts: flags, derived defaults).
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,8 @@ void ConcurrencyLimit::Release() {
   held_.fetch_sub(1);
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
     if (waiting_[i]->load() == 0) continue;
-    // The oldest waiter of the loop looks again, at once, so the wake-up cannot be lost on one whose
-    // wait ends for another reason; and a long queue is not walked at each release.
+    // The oldest waiter of the loop looks again, at once, so the wake-up cannot be lost on one
+    // whose wait ends for another reason; and a long queue is not walked at each release.
     loops_.at(static_cast<int>(i)).Post([event = events_[i]] { event->PulseOne(); });
   }
 }

@@ -1,5 +1,5 @@
-// The addresses of an app as one loop sees them: how many requests are out at each, and which are set
-// aside because they refused. One object per target and loop.
+// The addresses of an app as one loop sees them: how many requests are out at each, and which are
+// set aside because they refused. One object per target and loop.
 #pragma once
 
 #include <cstdint>

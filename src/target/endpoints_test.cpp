@@ -9,7 +9,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::shared_ptr<const AddressList> List(std::initializer_list<uint16_t> ports, uint64_t generation) {
+std::shared_ptr<const AddressList> List(std::initializer_list<uint16_t> ports,
+                                        uint64_t generation) {
   auto list = std::make_shared<AddressList>();
   for (const uint16_t port : ports) {
     list->addresses.push_back(net::Address::FromIp("10.0.0.1", port).value());

@@ -59,9 +59,10 @@ Target::Target(TargetConfig config, const TargetServices& services)
   const bool v6 = config_.host.find(':') != std::string::npos && config_.host.front() != '[';
   authority_ = v6 ? base::StrCat("[", config_.host, "]:", config_.port)
                   : base::StrCat(config_.host, ":", config_.port);
-  origin_.protocol = config_.protocol == AppProtocol::kHttp || config_.protocol == AppProtocol::kHttps
-                         ? http::Protocol::kHttp1
-                         : http::Protocol::kHttp2;
+  origin_.protocol =
+      config_.protocol == AppProtocol::kHttp || config_.protocol == AppProtocol::kHttps
+          ? http::Protocol::kHttp1
+          : http::Protocol::kHttp2;
   if (config_.protocol == AppProtocol::kHttps || config_.protocol == AppProtocol::kGrpcs) {
     // The app's certificate is not verified, as in the sidecar (facts: flags, app connection).
     auto tls = net::TlsContext::Client(
@@ -98,8 +99,9 @@ std::shared_ptr<const AddressList> Target::List() const {
   return list_;
 }
 
-void Target::Start(AppState::Observer observer) {
+void Target::Start(AppState::Observer observer, HealthObserver health) {
   if (observer) state_.Observe(std::move(observer));
+  health_observer_ = std::move(health);
   if (!configured()) return;
   if (services_.metrics) {
     services_.metrics->Endpoints(static_cast<int64_t>(endpoint_count()));
@@ -137,7 +139,9 @@ void Target::ReportReached() {
   PostHome(&Target::NoteReached);
 }
 
-void Target::NoteReached() { SetState(TargetState::kReady); }
+void Target::NoteReached() {
+  SetState(TargetState::kReady);
+}
 
 void Target::PostHome(void (Target::*what)()) {
   home_.Post([self = self_, what] {
@@ -158,7 +162,9 @@ void Target::NoteAway() {
   poke_.Pulse();
 }
 
-void Target::ReportUnavailable() { ReportAway(); }
+void Target::ReportUnavailable() {
+  ReportAway();
+}
 
 void Target::NoteWaiting() {
   if (state() == TargetState::kUnavailable && waiting() > 0) SetState(TargetState::kWaking);
@@ -257,45 +263,6 @@ void Target::Publish(std::vector<net::Address> addresses) {
   }
 }
 
-async::Task<void> Target::CheckHealth() {
-  const async::Context context = gate_.context();
-  int failures = 0;
-  while (!gate_.closing()) {
-    if (state() == TargetState::kReady) {
-      http::RequestHead head;
-      const bool grpc = contracts::IsGrpc(config_.protocol);
-      http::StringBody empty(grpc ? std::string(5, '\0') : std::string());
-      if (grpc) {
-        head.method = "POST";
-        head.target = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
-        head.headers.Add("content-type", "application/grpc");
-        head.headers.Add("te", "trailers");
-      } else {
-        head.target = config_.health_path;
-      }
-      const async::Context attempt = context.Until(home_.After(config_.health_timeout));
-      auto answer = co_await Send(attempt, std::move(head), grpc ? &empty : nullptr, nullptr);
-      bool good = answer && answer->response.head.status >= 200 && answer->response.head.status < 300;
-      if (good && grpc) {
-        // Unimplemented counts as healthy for no app: the service must be there.
-        auto rest = co_await http::ReadAll(*answer->response.body, attempt, 4096);
-        const http::Headers* trailers = answer->response.body->trailers();
-        const auto status = trailers ? trailers->Get("grpc-status")
-                                     : answer->response.head.headers.Get("grpc-status");
-        good = rest && status && *status == "0";
-      }
-      failures = good ? 0 : failures + 1;
-      if (good) {
-        healthy_ = true;
-      } else if (failures >= config_.health_threshold) {
-        healthy_ = false;
-      }
-    }
-    if (gate_.closing()) break;
-    co_await async::Sleep(context, home_.After(config_.health_interval));
-  }
-}
-
 // === calls ===
 
 base::Error Target::Away(const base::Error* last) const {
@@ -328,6 +295,14 @@ async::Task<base::Result<contracts::AppResponse>> Target::Send(const async::Cont
                                                                http::RequestHead head,
                                                                http::Body* body,
                                                                http::InterimObserver* interim) {
+  if (!healthy()) return RefuseUnhealthy();
+  return Forward(context, std::move(head), body, interim);
+}
+
+async::Task<base::Result<contracts::AppResponse>> Target::Forward(const async::Context& context,
+                                                                  http::RequestHead head,
+                                                                  http::Body* body,
+                                                                  http::InterimObserver* interim) {
   async::Loop& loop = *async::Loop::Current();
   if (!config_.api_token.empty()) head.headers.Set("dapr-api-token", config_.api_token);
   head.authority = authority_;

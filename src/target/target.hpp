@@ -1,15 +1,18 @@
 // Target: calls into one user's app (implements contracts::AppTarget).
 //
-// Each data loop has its own view of the endpoints and its own connections. One home loop resolves the
-// app's name when its TTL ends, probes with back-off while the app is away, and tells the other loops.
-// A probe only opens a connection and closes it again: it must not keep an app awake that scales to zero.
+// Each data loop has its own view of the endpoints and its own connections. One home loop resolves
+// the app's name when its TTL ends, probes with back-off while the app is away, and tells the other
+// loops. A probe only opens a connection and closes it again: it must not keep an app awake that
+// scales to zero.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/gate.hpp"
@@ -29,7 +32,7 @@ struct TargetConfig {
   uint16_t port = 0;               // 0 = the app takes no calls
   contracts::AppProtocol protocol = contracts::AppProtocol::kHttp;
   int max_concurrency = -1;
-  std::string api_token;           // sent as dapr-api-token; never logged
+  std::string api_token;  // sent as dapr-api-token; never logged
   std::chrono::nanoseconds wake_timeout{0};
   // --enable-app-health-check
   bool health_check = false;
@@ -45,7 +48,8 @@ struct TargetServices {
   http::ClientSet& clients;
   std::function<net::Resolver&()> resolver;  // that of the current loop
   int home = 0;                              // index of the home loop
-  telemetry::InstanceMetrics* metrics = nullptr;  // outlives the target and all its calls; may be null
+  telemetry::InstanceMetrics* metrics =
+      nullptr;  // outlives the target and all its calls; may be null
 };
 
 class Target final : public contracts::AppTarget {
@@ -53,8 +57,12 @@ class Target final : public contracts::AppTarget {
   Target(TargetConfig config, const TargetServices& services);
   ~Target() override;
 
+  /// Called on the home loop with the first result of the app's health check and each time it
+  /// changes; `why` says why the app is not healthy.
+  using HealthObserver = std::function<void(bool healthy, std::string_view why)>;
+
   /// Begins to resolve and probe. Home loop. Does not wait for the app.
-  void Start(AppState::Observer observer);
+  void Start(AppState::Observer observer, HealthObserver health = {});
   /// Ends background work and calls that wait for the app. Home loop; must be awaited before
   /// destruction.
   async::Task<void> Stop(const async::Context& context);
@@ -62,9 +70,10 @@ class Target final : public contracts::AppTarget {
   contracts::AppProtocol protocol() const override { return config_.protocol; }
   bool configured() const override { return config_.port != 0; }
   contracts::TargetState state() const override { return state_.value(); }
-  async::Task<base::Result<contracts::AppResponse>> Send(
-      const async::Context& context, http::RequestHead head, http::Body* body,
-      http::InterimObserver* interim) override;
+  /// Fails with kInternal while the app's health check does.
+  async::Task<base::Result<contracts::AppResponse>> Send(const async::Context& context,
+                                                         http::RequestHead head, http::Body* body,
+                                                         http::InterimObserver* interim) override;
   void ReportUnavailable() override;
 
   const TargetConfig& config() const { return config_; }
@@ -90,6 +99,13 @@ class Target final : public contracts::AppTarget {
   std::shared_ptr<const AddressList> List() const;
   async::Task<void> Watch();
   async::Task<void> CheckHealth();
+  async::Task<base::Status> AskHttpHealth(const async::Context& context);
+  async::Task<base::Status> AskGrpcHealth(const async::Context& context);
+  async::Task<base::Result<contracts::AppResponse>> Forward(const async::Context& context,
+                                                            http::RequestHead head,
+                                                            http::Body* body,
+                                                            http::InterimObserver* interim);
+  async::Task<base::Result<contracts::AppResponse>> RefuseUnhealthy();
   async::Task<bool> Probe(const async::Context& context);
   async::Task<void> Refresh(const async::Context& context);
   void Publish(std::vector<net::Address> addresses);
@@ -123,6 +139,7 @@ class Target final : public contracts::AppTarget {
   std::atomic<bool> stopping_{false};
 
   // Home loop.
+  HealthObserver health_observer_;
   async::Gate gate_;
   async::Event poke_;
   std::shared_ptr<Self> self_;

@@ -39,6 +39,13 @@ class App final : public http::Handler {
     loops_.RunOn(0, [this] { server_.reset(); });
   }
   async::Task<void> Handle(http::Exchange& exchange) override {
+    if (exchange.request().path() == "/healthz") {
+      ++probes;
+      http::ResponseHead head;
+      head.status = sick ? 503 : 200;
+      exchange.Respond(head, {});
+      co_return;
+    }
     token = std::string(exchange.request().headers.Get("dapr-api-token").value_or("none"));
     ++inside;
     most = std::max(most, inside);
@@ -49,6 +56,8 @@ class App final : public http::Handler {
   }
 
   uint16_t port = 0;
+  std::atomic<bool> sick{false};
+  std::atomic<int> probes{0};
   std::string token;
   milliseconds work{0};
   int inside = 0;
@@ -84,7 +93,23 @@ struct Fixture {
         TargetServices{.loops = loops, .clients = clients, .resolver = [this]() -> net::Resolver& {
                          return *dns[static_cast<std::size_t>(async::Loop::Current()->index())];
                        }});
-    loops.RunOn(0, [this] { target->Start([this](TargetState state) { states.push_back(state); }); });
+    loops.RunOn(0,
+                [this] { Begin(); });
+  }
+  void Begin() {
+    target->Start([this](TargetState state) { states.push_back(state); },
+                  [this](bool healthy, std::string_view why) {
+                    const std::lock_guard lock(health_mutex);
+                    health.push_back(healthy ? "healthy" : std::string(why));
+                  });
+  }
+  void WaitForHealth(std::size_t news) {
+    const auto until = async::Clock::now() + std::chrono::seconds(5);
+    while (Health().size() < news && async::Clock::now() < until) std::this_thread::yield();
+  }
+  std::vector<std::string> Health() {
+    const std::lock_guard lock(health_mutex);
+    return health;
   }
   async::Task<void> Stop() {
     const async::Context patient(async::Loop::Current()->After(std::chrono::seconds(5)));
@@ -118,6 +143,8 @@ struct Fixture {
   http::ClientSet clients{loops, {}};
   std::unique_ptr<Target> target;
   std::vector<TargetState> states;
+  std::mutex health_mutex;
+  std::vector<std::string> health;
   base::Error error{base::Kind::kInternal, ""};
 };
 
@@ -188,6 +215,31 @@ TEST(Target, ConcurrencyIsLimitedAcrossLoops) {
   for (std::thread& caller : callers) caller.join();
   EXPECT_LE(app.most, 2);
   EXPECT_EQ(fixture.target->in_flight(), 0);
+}
+
+TEST(Target, AnUnhealthyAppGetsNoCalls) {
+  Fixture fixture;
+  App app(fixture.loops);
+  app.Start();
+  fixture.Make({.port = app.port,
+                .health_check = true,
+                .health_interval = milliseconds(10),
+                .health_timeout = milliseconds(2'000),
+                .health_threshold = 2});
+  fixture.WaitForHealth(1);
+  EXPECT_EQ(fixture.Get(0), "hello");
+  app.sick = true;
+  fixture.WaitForHealth(2);
+  EXPECT_FALSE(fixture.target->healthy());
+  EXPECT_EQ(fixture.Get(1), "");
+  EXPECT_EQ(fixture.error.kind, base::Kind::kInternal);
+  EXPECT_EQ(fixture.error.message, "rpc error: code = Internal desc = app is not in a healthy state");
+  EXPECT_EQ(fixture.target->state(), TargetState::kReady) << "it is there, only not well";
+  app.sick = false;
+  fixture.WaitForHealth(3);
+  EXPECT_EQ(fixture.Get(0), "hello");
+  EXPECT_EQ(fixture.Health(), (std::vector<std::string>{
+                                  "healthy", "the app's /healthz answered 503", "healthy"}));
 }
 
 TEST(Target, NamesAreResolved) {

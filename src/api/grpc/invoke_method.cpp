@@ -27,6 +27,7 @@ blocks::invoke::InvokeRequest RequestOf(GrpcCall& call, const runtime::InvokeSer
     }
   }
   out.grpc_origin = true;
+  out.data_type_url = message.data().type_url();
   const http::RequestHead& head = call.server().exchange().request();
   out.authority = head.authority;
   out.headers.Reserve(head.headers.size() + 1, head.headers.bytes() + 64);

@@ -63,6 +63,7 @@ async::Task<void> Invoke(HttpCall& call) {
   request.target = id;
   request.method = target->method;
   request.query = call.request().query();
+  request.bare_query = call.request().target.ends_with('?') && request.query.empty();
   request.verb = call.request().method;
   request.authority = call.request().authority;
   request.headers = call.TakeHeaders();

@@ -48,6 +48,7 @@ base::Result<http::RequestHead> AppRequestHead(const contracts::Call& call,
   head.method = request.verb;
   head.target.clear();
   RETURN_IF_ERROR(AppendTarget(request.method, request.query, head.target));
+  if (request.bare_query && request.query.empty()) head.target += '?';
   head.headers.Reserve(request.headers.size() + 4, request.headers.bytes() + 192);
   CopyToHttp(request.headers, Direction::kRequest, true, head.headers);
   AddTrace(call, request.headers, false, head.headers);

@@ -90,6 +90,7 @@ async::Task<base::Result<contracts::AppResponse>> Callee::Proxy(const contracts:
   auto response = co_await options_.target->Send(call, std::move(head), body);
   if (response) co_return std::move(*response);
   const base::Error& error = response.error();
+  if (error.remote()) co_return std::unexpected(error);
   switch (error.kind) {
     case base::Kind::kTimeout:
       co_return Refuse(grpc::Code::kDeadlineExceeded, "context deadline exceeded");

@@ -76,6 +76,7 @@ TEST(GrpcApp, GrpcCallersNearAndFar) {
     request.grpc_origin = true;
     request.headers.Add("content-type", "application/json");
     request.headers.Add("x-data-bin", "AQI");
+    request.data_type_url = "type.example/mine";
     Answer answer = Invoke(*node, std::move(request));
     ASSERT_TRUE(answer.ok) << answer.error;
     EXPECT_EQ(answer.response.grpc_code, 0);
@@ -86,6 +87,8 @@ TEST(GrpcApp, GrpcCallersNearAndFar) {
     ASSERT_EQ(Values(app.metadata, "x-data-bin").size(), 1U);
     EXPECT_EQ(grpc::DecodeBinary(Values(app.metadata, "x-data-bin")[0]), "\x01\x02");
     EXPECT_EQ(app.request.content_type(), "application/json");
+    EXPECT_EQ(app.request.data().type_url(), "type.example/mine");
+    EXPECT_EQ(app.request.data().value(), "in");
 
     app.status = {grpc::Code::kAborted, "stop", "\x08\x0a\x12\x04stop\x1a\x03\x0a\x01t"};
     http::StringBody again("in");

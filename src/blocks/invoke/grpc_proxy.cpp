@@ -4,6 +4,7 @@
 
 #include "async/loop.hpp"
 #include "base/strings.hpp"
+#include "blocks/invoke/checked_body.hpp"
 #include "blocks/invoke/header_translation.hpp"
 #include "blocks/invoke/peer_call.hpp"
 #include "grpc/server.hpp"
@@ -83,11 +84,16 @@ grpc::Code CodeOf(const http::Headers* trailers, const http::Headers& head) {
   return grpc::Code::kUnknown;
 }
 
-// Sends the answer on, piece by piece, and ends the exchange.
+grpc::Status TooLarge(const base::Error& error) {
+  return {grpc::Code::kResourceExhausted, error.message, {}};
+}
+
+// Sends the answer on, piece by piece, and ends the exchange. `request` is what the other side is
+// being sent meanwhile.
 async::Task<grpc::Code> PassBack(http::Exchange& exchange, const async::Context& context,
-                                 http::Response& response) {
+                                 http::Response& response, const CheckedBody& request) {
   StripHopByHop(response.head.headers);
-  http::Body& body = *response.body;
+  CheckedBody body(*response.body, request.max_message());
   std::string_view chunk;
   http::Body::Poll poll = body.TryRead(chunk);
   if (poll == http::Body::Poll::kEnd && !body.trailers()) {
@@ -106,6 +112,8 @@ async::Task<grpc::Code> PassBack(http::Exchange& exchange, const async::Context&
     }
     auto next = co_await http::NextChunk(body, context);
     if (!next) {
+      if (request.exceeded()) co_return End(exchange, TooLarge(request.error()));
+      if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
       if (next.error().kind == base::Kind::kCanceled) {
         exchange.Abort();
         co_return grpc::Code::kCancelled;
@@ -132,10 +140,14 @@ double MillisSince(async::TimePoint start) {
 async::Task<grpc::Code> GrpcProxy::ToCallee(http::Exchange& exchange, const contracts::Call& call,
                                             std::shared_ptr<Callee> callee, const CallNames* names,
                                             const CallerIdentity& caller) {
-  auto answer = co_await callee->Proxy(call, NextHead(exchange.request(), call, names),
-                                       &exchange.body(), caller);
-  if (!answer) co_return End(exchange, answer.error());
-  co_return co_await PassBack(exchange, call, answer->response);
+  CheckedBody body(exchange.body(), block_.options().max_message);
+  auto answer =
+      co_await callee->Proxy(call, NextHead(exchange.request(), call, names), &body, caller);
+  if (!answer) {
+    if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
+    co_return End(exchange, answer.error());
+  }
+  co_return co_await PassBack(exchange, call, answer->response, body);
 }
 
 async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contracts::Call& call,
@@ -144,24 +156,32 @@ async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contra
   const InvokeOptions& options = block_.options();
   const CallNames names{options.app_id, options.app_namespace, app.app_id};
   http::RequestHead head = NextHead(exchange.request(), call, &names);
+  CheckedBody body(exchange.body(), options.max_message);
   for (int tries = 0;; ++tries) {
-    auto peer = co_await services.peers->Find(call, app.app_id, app.app_namespace);
-    if (!peer) {
-      co_return End(exchange, {grpc::Code::kUnknown, peer.error().message, {}});
+    const auto peers = co_await services.peers->Find(call, app.app_id, app.app_namespace);
+    if (!peers) {
+      co_return End(exchange, {grpc::Code::kUnknown, peers.error().message, {}});
     }
-    http::Origin origin;
-    origin.address = peer->address;
-    origin.protocol = http::Protocol::kHttp2;
-    if (services.security) {
-      const base::Status secured = services.security->Secure(origin, app.app_id, app.app_namespace);
-      if (!secured) co_return End(exchange, secured.error());
+    base::Result<http::Response> answer;
+    for (std::size_t i = 0; i < peers->size(); ++i) {
+      const Peer& peer = (*peers)[i];
+      http::Origin origin;
+      origin.address = peer.address;
+      origin.protocol = http::Protocol::kHttp2;
+      if (services.security) {
+        const base::Status secured =
+            services.security->Secure(origin, app.app_id, app.app_namespace);
+        if (!secured) co_return End(exchange, secured.error());
+      }
+      head.authority = peer.authority;
+      head.scheme = origin.tls ? "https" : "http";
+      answer = co_await services.clients.Here().Send(call, origin, head, &body);
+      // Only where nothing was sent may the call be made again: messages are not kept.
+      if (answer || answer.error().kind != base::Kind::kUnreachable) break;
     }
-    head.authority = peer->authority;
-    head.scheme = origin.tls ? "https" : "http";
-    auto answer = co_await services.clients.Here().Send(call, origin, head, &exchange.body());
-    if (answer) co_return co_await PassBack(exchange, call, *answer);
+    if (answer) co_return co_await PassBack(exchange, call, *answer, body);
+    if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
     services.peers->Drop(app.app_id, app.app_namespace);
-    // Only where nothing was sent may the call be made again: messages are not kept.
     if (answer.error().kind == base::Kind::kUnreachable && tries == 0) continue;
     co_return End(exchange, PeerFailure(answer.error()));
   }

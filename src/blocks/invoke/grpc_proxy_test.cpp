@@ -68,6 +68,36 @@ TEST_P(Proxy, ClientStream) {
   });
 }
 
+TEST_P(Proxy, MessagesOverTheLimitEndTheCall) {
+  ProxyWorld world(GetParam(), 16'384);
+  world.Run([&]() -> async::Task<void> {
+    const async::Context context = Patient();
+    auto result = co_await world.Channel().Unary(context, "/test.App/Unary", For("callee"),
+                                                 std::string(16'384, 'f'));
+    // The answer has some bytes more than the request.
+    EXPECT_TRUE(result);
+    if (!result) co_return;
+    EXPECT_EQ(result->status.code, grpc::Code::kResourceExhausted);
+    EXPECT_EQ(result->status.message, "grpc: received message larger than max (16393 vs. 16384)");
+    result = co_await world.Channel().Unary(context, "/test.App/Unary", For("callee"),
+                                            std::string(20'000, 'f'));
+    EXPECT_TRUE(result);
+    if (!result) co_return;
+    EXPECT_EQ(result->status.code, grpc::Code::kResourceExhausted);
+    EXPECT_EQ(result->status.message, "grpc: received message larger than max (20000 vs. 16384)");
+
+    grpc::ClientStream stream(world.Channel(), "/test.App/Bidi", For("callee"));
+    EXPECT_TRUE(co_await stream.Open(context));
+    stream.Write("small");
+    auto message = co_await stream.Read(context);
+    EXPECT_TRUE(message && *message);
+    stream.Write(std::string(20'000, 'b'));
+    message = co_await stream.Read(context);
+    EXPECT_TRUE(message && !*message);
+    EXPECT_EQ(stream.status().code, grpc::Code::kResourceExhausted);
+  });
+}
+
 TEST_P(Proxy, ServerStream) {
   ProxyWorld world(GetParam());
   world.Run([&]() -> async::Task<void> {

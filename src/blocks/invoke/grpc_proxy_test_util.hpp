@@ -105,14 +105,21 @@ inline http::Headers For(std::string_view app_id) {
 enum class Way { kOwn, kSameProcess, kTwoRuntimes };
 
 struct ProxyWorld : World {
-  explicit ProxyWorld(Way way)
-      : caller(*this, "caller"), callee(*this, "callee", contracts::AppProtocol::kGrpc), way(way) {
+  explicit ProxyWorld(Way way, std::size_t max_message = 4 << 20)
+      : caller(*this, "caller", contracts::AppProtocol::kHttp, Limit(max_message)),
+        callee(*this, "callee", contracts::AppProtocol::kGrpc, Limit(max_message)),
+        way(way) {
     callee.Serve(app.service);
     callee.Open();
     if (way == Way::kSameProcess) local.table["callee"] = callee.callee;
     Node& api = way == Way::kOwn ? callee : caller;
     api.OpenApi();
     port = api.api_server->port;
+  }
+  static std::function<void(InvokeOptions&, CalleeOptions&)> Limit(std::size_t max_message) {
+    return [max_message](InvokeOptions& options, CalleeOptions& callee) {
+      options.max_message = callee.max_message = max_message;
+    };
   }
   grpc::Channel Channel() {
     http::Origin origin;

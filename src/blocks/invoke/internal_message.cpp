@@ -27,8 +27,11 @@ void AppendMessage(const InvokeRequest& request, std::string_view data, bool wit
                    std::string& out) {
   if (!request.method.empty()) wire::AppendBytes(out, 1, request.method);
   if (with_data) {
+    const std::string_view type = request.data_type_url;
     out += wire::Tag(2, Type::kBytes);
-    wire::AppendVarint(out, data.empty() ? 0 : wire::BytesSize(data.size()));
+    wire::AppendVarint(out, (type.empty() ? 0 : wire::BytesSize(type.size())) +
+                                (data.empty() ? 0 : wire::BytesSize(data.size())));
+    if (!type.empty()) wire::AppendBytes(out, 1, type);
     if (!data.empty()) wire::AppendBytes(out, 2, data);
   }
   if (const auto type = request.headers.Get("content-type")) wire::AppendBytes(out, 3, *type);
@@ -51,6 +54,7 @@ bool ReadMessage(std::string_view bytes, InvokeRequest& out, std::string_view& d
       out.method = reader.bytes();
     } else if (reader.Is(2, Type::kBytes)) {
       data = ReadAny(reader.bytes());
+      out.data_type_url = ReadTypeUrl(reader.bytes());
     } else if (reader.Is(3, Type::kBytes)) {
       content_type = reader.bytes();
     } else if (reader.Is(4, Type::kBytes)) {
@@ -102,7 +106,8 @@ bool SkipOfGrpc(std::string_view name) {
 void AppendRequest(const InvokeRequest& request, const CallNames& names, std::string_view data,
                    std::string& out) {
   out.reserve(out.size() + request.headers.bytes() + request.headers.size() * 12 +
-              request.method.size() + request.query.size() + data.size() + 320);
+              request.method.size() + request.query.size() + request.data_type_url.size() +
+              data.size() + 320);
   wire::AppendNumber(out, 1, 1);  // ver = V1
   AppendEntry(out, 2, "destination-app-id", names.callee_app_id);
   AppendEntry(out, 2, "dapr-caller-app-id", names.caller_app_id);
@@ -115,7 +120,8 @@ void AppendRequest(const InvokeRequest& request, const CallNames& names, std::st
   AppendHeaders(out, 2, request.headers, !request.grpc_origin,
                 request.grpc_origin ? SkipOfGrpc : SkipOfAll);
   const std::size_t start = wire::Open(out, 3);
-  AppendMessage(request, data, !data.empty(), out);
+  // A stream carries the data apart, but not what type it is of.
+  AppendMessage(request, data, !data.empty() || !request.data_type_url.empty(), out);
   wire::Close(out, start);
 }
 
@@ -161,7 +167,8 @@ base::Result<DecodedRequest> DecodeRequest(std::string_view bytes) {
 }
 
 void AppendOnInvoke(const InvokeRequest& request, std::string_view data, std::string& out) {
-  out.reserve(out.size() + data.size() + request.method.size() + request.query.size() + 128);
+  out.reserve(out.size() + data.size() + request.method.size() + request.query.size() +
+              request.data_type_url.size() + 128);
   AppendMessage(request, data, true, out);
 }
 

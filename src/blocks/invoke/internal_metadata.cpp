@@ -93,4 +93,13 @@ std::string_view ReadAny(std::string_view any) {
   return value;
 }
 
+std::string_view ReadTypeUrl(std::string_view any) {
+  std::string_view type;
+  wire::Reader reader(any);
+  while (reader.Next()) {
+    if (reader.Is(1, Type::kBytes)) type = reader.bytes();
+  }
+  return type;
+}
+
 }  // namespace blocks::invoke

@@ -21,7 +21,8 @@ void AppendHeaders(std::string& out, int field, const http::Headers& headers, bo
 /// Reads one entry into fields. What no HTTP message can hold is left out. False if malformed.
 bool ReadEntry(std::string_view bytes, http::Headers& out);
 
-/// The value of a google.protobuf.Any; a view into it.
+/// The value and the type of a google.protobuf.Any; views into it.
 std::string_view ReadAny(std::string_view any);
+std::string_view ReadTypeUrl(std::string_view any);
 
 }  // namespace blocks::invoke

@@ -227,20 +227,26 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokePeer(const contract
   }
   const Discarded discarded(attempt.whole_body ? request.body : nullptr);
   for (int tries = 0;; ++tries) {
-    auto peer = co_await services_.peers->Find(call, app.app_id, app.app_namespace);
-    if (!peer) co_return Refuse(request.target, peer.error());
-    attempt.origin = {};
-    attempt.origin.address = peer->address;
-    attempt.origin.protocol = http::Protocol::kHttp2;
-    attempt.authority = std::move(peer->authority);
-    if (services_.security) {
-      const base::Status secured =
-          services_.security->Secure(attempt.origin, app.app_id, app.app_namespace);
-      if (!secured) co_return Refuse(request.target, secured.error());
-    }
+    const auto peers = co_await services_.peers->Find(call, app.app_id, app.app_namespace);
+    if (!peers) co_return Refuse(request.target, peers.error());
     const async::TimePoint start = async::Clock::now();
     if (services_.metrics) services_.metrics->ServiceInvocationRequestSent(app.app_id, "unary");
-    auto response = co_await CallPeer(call, request, attempt);
+    base::Result<InvokeResponse> response;
+    for (std::size_t i = 0; i < peers->size(); ++i) {
+      const Peer& peer = (*peers)[i];
+      attempt.origin = {};
+      attempt.origin.address = peer.address;
+      attempt.origin.protocol = http::Protocol::kHttp2;
+      attempt.authority = peer.authority;
+      if (services_.security) {
+        const base::Status secured =
+            services_.security->Secure(attempt.origin, app.app_id, app.app_namespace);
+        if (!secured) co_return Refuse(request.target, secured.error());
+      }
+      response = co_await CallPeer(call, request, attempt);
+      // Nothing was sent: another address may do.
+      if (response || response.error().kind != base::Kind::kUnreachable) break;
+    }
     if (services_.metrics) {
       const int status = !response                  ? 0
                          : response->grpc_code >= 0 ? response->grpc_code

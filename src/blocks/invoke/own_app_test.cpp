@@ -37,6 +37,19 @@ TEST(OwnApp, RequestAndResponseAsTheyAre) {
   EXPECT_EQ(node.target.open, 0);
 }
 
+TEST(OwnApp, AQuestionMarkWithNothingBehindItStays) {
+  World world;
+  Node node(world, "one");
+  Seen seen;
+  node.Serve(Echo(seen));
+  for (const bool bare : {true, false}) {
+    InvokeRequest request = Request("one", "GET", "a/");
+    request.bare_query = bare;
+    ASSERT_TRUE(Invoke(node, std::move(request)).ok);
+    EXPECT_EQ(seen.head.target, bare ? "/a/?" : "/a/");
+  }
+}
+
 TEST(OwnApp, ByFullNameAndWithoutBody) {
   World world;
   Node node(world, "one");

@@ -126,12 +126,17 @@ base::Error PeerFailure(const base::Error& error) {
       return grpc::ToError({grpc::Code::kDeadlineExceeded, "context deadline exceeded", {}});
     case base::Kind::kCanceled:
       return grpc::ToError({grpc::Code::kCancelled, "context canceled", {}});
-    case base::Kind::kUnreachable:
-      return grpc::ToError({grpc::Code::kUnavailable,
-                            base::StrCat("connection error: desc = ",
-                                         base::Quote(base::StrCat(
-                                             "transport: Error while dialing: ", error.message))),
-                            {}});
+    case base::Kind::kUnreachable: {
+      base::Error unreachable =
+          grpc::ToError({grpc::Code::kUnavailable,
+                         base::StrCat("connection error: desc = ",
+                                      base::Quote(base::StrCat("transport: Error while dialing: ",
+                                                               error.message))),
+                         {}});
+      // gRPC does not tell it from a broken connection, but another address may be tried at once.
+      unreachable.kind = base::Kind::kUnreachable;
+      return unreachable;
+    }
     case base::Kind::kUnauthenticated:
       return grpc::ToError(
           {grpc::Code::kUnavailable,

@@ -32,7 +32,8 @@ async::Task<base::Result<InvokeResponse>> CallPeer(const contracts::Call& call,
                                                    const InvokeRequest& request,
                                                    const PeerCallOptions& options);
 
-/// The gRPC status of a call that got no answer: what a gRPC library would say.
+/// The gRPC status of a call that got no answer: what a gRPC library would say. The kind stays
+/// kUnreachable where nothing was sent.
 base::Error PeerFailure(const base::Error& error);
 
 /// Names under which trailers of an HTTP app travel in the trailers of the stream.

@@ -18,6 +18,10 @@ std::string Key(std::string_view app_id, std::string_view app_namespace) {
   return base::StrCat(app_id, ".", app_namespace);
 }
 
+Peers AnyFirst(const std::shared_ptr<const std::vector<Peer>>& all) {
+  return Peers(all, all->size() == 1 ? 0 : base::FastRandomBelow(all->size()));
+}
+
 base::Error Ended(async::Wake wake) {
   return wake == async::Wake::kTimeout
              ? base::Error(base::Kind::kTimeout, "context deadline exceeded")
@@ -43,9 +47,9 @@ void PeerDirectory::Drop(std::string_view app_id, std::string_view app_namespace
   if (found != entries.end()) found->second->expires = {};
 }
 
-async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
-                                                    std::string_view app_id,
-                                                    std::string_view app_namespace) {
+async::Task<base::Result<Peers>> PeerDirectory::Find(const contracts::Call& call,
+                                                     std::string_view app_id,
+                                                     std::string_view app_namespace) {
   async::Loop& loop = *async::Loop::Current();
   auto& entries = Here().entries;
   std::string key = Key(app_id, app_namespace);
@@ -58,10 +62,7 @@ async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
       found = entries.emplace(key, std::make_shared<Entry>()).first;
     }
     const std::shared_ptr<Entry> entry = found->second;
-    if (!entry->peers.empty() && entry->expires > loop.now()) {
-      co_return entry
-          ->peers[entry->peers.size() == 1 ? 0 : base::FastRandomBelow(entry->peers.size())];
-    }
+    if (entry->peers && entry->expires > loop.now()) co_return AnyFirst(entry->peers);
     if (entry->busy) {
       const async::Wake wake = co_await entry->resolved.Wait(call);
       if (wake != async::Wake::kReady) co_return std::unexpected(Ended(wake));
@@ -85,7 +86,7 @@ async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
       if (peers) {
         entry->expires = loop.After(peers->size() > 1 ? async::Duration(kRememberMany)
                                                       : async::Duration(kRememberOne));
-        entry->peers = std::move(*peers);
+        entry->peers = std::make_shared<const std::vector<Peer>>(std::move(*peers));
       } else {
         // Only apps that exist are remembered: names come from callers.
         const auto mine = entries.find(key);
@@ -93,7 +94,7 @@ async::Task<base::Result<Peer>> PeerDirectory::Find(const contracts::Call& call,
       }
     }
     if (!peers) co_return std::unexpected(std::move(peers).error());
-    co_return entry->peers[base::FastRandomBelow(entry->peers.size())];
+    co_return AnyFirst(entry->peers);
   }
 }
 

@@ -26,6 +26,21 @@ struct Peer {
   std::string authority;  // "ip:port"
 };
 
+/// All runtimes of an app in the order in which to try them: the first is picked at random, the next
+/// is for when no connection to the one before could be made.
+class Peers {
+ public:
+  /// `all` has at least one element.
+  Peers(std::shared_ptr<const std::vector<Peer>> all, std::size_t first)
+      : all_(std::move(all)), first_(first) {}
+  std::size_t size() const { return all_->size(); }
+  const Peer& operator[](std::size_t i) const { return (*all_)[(first_ + i) % all_->size()]; }
+
+ private:
+  std::shared_ptr<const std::vector<Peer>> all_;
+  std::size_t first_;
+};
+
 class PeerDirectory {
  public:
   /// `resolver` null: no app can be found. `port` is the internal port to assume for peers of which
@@ -33,16 +48,16 @@ class PeerDirectory {
   PeerDirectory(async::LoopGroup& loops, std::shared_ptr<contracts::NameResolver> resolver,
                 AddressLookup lookup, uint16_t port);
 
-  /// One of the app's runtimes, any of them if there are several. Asks again for a while when
-  /// nobody has announced the app. Errors carry the text for the caller.
-  async::Task<base::Result<Peer>> Find(const contracts::Call& call, std::string_view app_id,
-                                       std::string_view app_namespace);
+  /// The app's runtimes. Asks again for a while when nobody has announced the app. Errors carry the
+  /// text for the caller.
+  async::Task<base::Result<Peers>> Find(const contracts::Call& call, std::string_view app_id,
+                                        std::string_view app_namespace);
   /// Forgets what this loop knows of the app, because it did not answer there.
   void Drop(std::string_view app_id, std::string_view app_namespace);
 
  private:
   struct Entry {
-    std::vector<Peer> peers;
+    std::shared_ptr<const std::vector<Peer>> peers;  // null: not known yet
     async::TimePoint expires{};
     bool busy = false;  // someone resolves it
     async::Event resolved;

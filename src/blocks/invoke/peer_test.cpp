@@ -265,6 +265,26 @@ TEST(Peer, AddressesAreRemembered) {
   EXPECT_EQ(two.resolver->asked, 1);
 }
 
+TEST(Peer, AnAddressThatRefusesIsPassedOverAtOnce) {
+  TwoNodes two;
+  Seen seen;
+  two.callee.Serve(Echo(seen));
+  uint16_t dead;
+  {
+    RunningServer gone(two.loops, two.callee.app);
+    dead = gone.port;
+  }
+  auto& addresses = two.resolver->table["callee.ns"];
+  addresses.insert(addresses.begin(), {"127.0.0.1", dead});
+  for (int i = 0; i < 20; ++i) {
+    SlowBody body("once");  // cannot be repeated, so a retry would be no way out
+    const Answer answer = Invoke(two.caller, Request("callee", "POST", "m", &body));
+    ASSERT_TRUE(answer.ok) << answer.error;
+    EXPECT_EQ(seen.body, "once");
+  }
+  EXPECT_EQ(two.resolver->asked, 1);
+}
+
 TEST(Peer, NobodyAtTheAddress) {
   TwoNodes two;
   two.callee.internal_server->Stop();

@@ -21,8 +21,13 @@ struct InvokeRequest {
   std::string method;
   /// Without question mark, exactly as sent.
   std::string query;
+  /// The path ended in a question mark with nothing behind it. Not told to other runtimes: their
+  /// protocol has no place for it.
+  bool bare_query = false;
   std::string verb;  // HTTP method; "" for a gRPC caller without HTTP extension
   http::Headers headers;
+  /// The type a gRPC caller says its data is of, for gRPC apps; "" if it says none.
+  std::string data_type_url;
   /// Not owned; lives until the response has been dropped. May be null.
   http::Body* body = nullptr;
   /// The caller is gRPC (InvokeService): headers are metadata.
