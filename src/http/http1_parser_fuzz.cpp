@@ -43,7 +43,10 @@ std::string Understand(std::string_view input, bool response, std::size_t step) 
     }
     if (state == http::ParseState::kError) {
       // Which fault is met first may depend on the cuts: too long, or wrong farther on.
-      if (parser.fault().status < 400) std::abort();
+      if (const int status = parser.fault().status;
+          status < 400 && status != http::ParseFault::kNotHttp) {
+        std::abort();
+      }
       return out + "<refused>";
     }
     const http::Headers& headers = response ? answer.headers : request.headers;

@@ -43,11 +43,11 @@ async::Task<Speaks> Sniff(ServerCore& core, net::Stream& stream) {
 
 // Tells an HTTP/1 client in its own language that it came to the wrong port.
 async::Task<void> RefuseHttp1(ServerCore& core, std::unique_ptr<net::Stream> stream) {
-  // Whatever else it is would not understand an answer.
-  std::array<char, 1024> begin;
-  const net::IoResult seen = stream->Peek(begin);
+  // Whatever else it is would not understand an answer. Reading first makes the close orderly.
+  std::array<char, 4096> dropped;
+  const net::IoResult seen = stream->Read(dropped);
   if (seen.status != net::Io::kOk ||
-      std::string_view(begin.data(), seen.bytes).find(" HTTP/1") == std::string_view::npos) {
+      std::string_view(dropped.data(), seen.bytes).find(" HTTP/1") == std::string_view::npos) {
     co_return;
   }
   stream->Write(
@@ -58,7 +58,6 @@ async::Task<void> RefuseHttp1(ServerCore& core, std::unique_ptr<net::Stream> str
       "this port speaks HTTP/2 (gRPC) only\r\n");
   stream->ShutdownWrite();
   const async::Context wait(core.loop.After(std::chrono::seconds(1)), &core.drain);
-  std::array<char, 4096> dropped;
   while (core.loop.now() < wait.deadline) {
     const net::IoResult result = stream->Read(dropped);
     if (result.status == net::Io::kOk) {

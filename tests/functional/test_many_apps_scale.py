@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
-from harness import load
+from harness import load, rawhttp
 from harness.paths import sanitized
+from harness.poll import wait_for
 from harness.shared import Shared
 
 pytestmark = [
@@ -29,6 +30,28 @@ def test_a_flood_of_one_app_leaves_the_others_p99(stack: contextlib.ExitStack) -
 @pytest.mark.timeout(120)
 def test_a_hanging_target_holds_only_its_own(stack: contextlib.ExitStack) -> None:
     load.check_hanging_target(stack, in_flight=IN_FLIGHT, body_memory_mib=4)
+
+
+@pytest.mark.timeout(60)
+def test_callers_that_leave_give_their_places_back(stack: contextlib.ExitStack) -> None:
+    """Or an app that hangs would be at its limit for good once its callers have lost patience."""
+    hanging, quick = stack.enter_context(load.slow_target(-1)), stack.enter_context(load.quick_target())
+    shared = load.compartments(stack, hanging, quick, inFlight=5)
+
+    def in_flight() -> float:
+        return shared.daprd.metrics().total("dapr_shared_inflight", app_id="loud")
+
+    held = [rawhttp.Connection(shared.daprd.host, shared.ports["loud"]["http"]) for _ in range(5)]
+    for connection in held:
+        connection.send(connection.head("GET", "/v1.0/invoke/loud/method/x"))
+    try:
+        wait_for(lambda: in_flight() == 5)
+        for connection in held:
+            connection.close()
+        wait_for(lambda: in_flight() == 0, 5, "the calls of callers that have closed their connections end")
+    except BaseException:
+        shared.daprd.kill()
+        raise
 
 
 @pytest.mark.timeout(120)

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -326,7 +327,7 @@ def check_hanging_target(stack: contextlib.ExitStack, in_flight: int, body_memor
     assert all(refused(call(b"x")) for _ in range(in_flight))
     assert quiet_is_well()
     for connection in held:
-        connection.close()
+        reset(connection)
     wait_for(lambda: daprd.metrics().total("dapr_shared_inflight", app_id="loud") == 0)
     # Large bodies, each a quarter of what the app may hold: four wait, the others are refused.
     before = daprd.rss_kib()
@@ -340,6 +341,14 @@ def check_hanging_target(stack: contextlib.ExitStack, in_flight: int, body_memor
         assert refused(connection)
     assert quiet_is_well()
     assert daprd.rss_kib() - before < (2 * body_memory_mib + 4) * 1024
+    for connection in held:
+        reset(connection)
+
+
+def reset(connection: rawhttp.Connection) -> None:
+    """Ends it so that no reading is needed to see that the caller has gone."""
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def add_and_remove_guest(shared: Shared, target: int) -> None:
