@@ -141,11 +141,28 @@ def _millis(text: str) -> float:
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
 
 
-def wrk(url: str, seconds: int, connections: int = 32, headers: list[str] = []) -> Load:
+# Makes the calls (Host and path) in turn, from requests that are written once.
+IN_TURN = """
+local calls, made, last = {%s}, {}, 0
+function init(args)
+  for i, call in ipairs(calls) do
+    wrk.headers["Host"] = call[1]
+    made[i] = wrk.format("GET", call[2])
+  end
+end
+function request() last = last %% #made + 1 return made[last] end
+"""
+
+
+def wrk(url: str, seconds: int, connections: int = 32, calls: list[tuple[str, str]] | None = None) -> Load:
+    """One URL again and again, or `calls` in turn at the server of the URL."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    for header in headers:
-        argv += ["-H", header]
-    text = subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if calls:
+            script.write(IN_TURN % ", ".join(f'{{"{host}", "{path}"}}' for host, path in calls))
+            script.flush()
+            argv += ["-s", script.name]
+        text = subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
     requests, duration = re.search(r"(\d+) requests in ([\d.]+\w+)", text).groups()
     failed = sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", text))
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
@@ -160,23 +177,33 @@ def wrk(url: str, seconds: int, connections: int = 32, headers: list[str] = []) 
     )
 
 
-def h2load_grpc(port: int, path: str, message: bytes, seconds: int, headers: list[str] = []) -> Load:
+def h2load_grpc(port: int, path: str, message: bytes, seconds: int) -> Load:
     """A unary gRPC call again and again over 32 connections, one call at a time on each."""
-    with tempfile.NamedTemporaryFile() as body:
-        body.write(b"\0" + len(message).to_bytes(4, "big") + message)
-        body.flush()
-        argv = ["h2load", "-t1", "-c32", "-m1", f"-D{seconds}", f"--data={body.name}"]
-        for header in ["content-type: application/grpc", "te: trailers", *headers]:
+    with tempfile.TemporaryDirectory(prefix="bench-h2load-") as folder:
+        body, log = Path(folder, "body"), Path(folder, "log")
+        body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
+        argv = ["h2load", "-t1", "-c32", "-m1", f"-D{seconds}", f"--data={body}", f"--log-file={log}"]
+        for header in ["content-type: application/grpc", "te: trailers"]:
             argv += ["-H", header]
         text = subprocess.run(
             [*argv, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
         ).stdout
-    total, failed = re.search(r"requests: (\d+) total.*?(\d+) failed", text).groups()
+        # A line is: start, HTTP status, microseconds.
+        times = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
+    failed = int(re.search(r"(\d+) failed", text).group(1))
     done = int(re.search(r"(\d+) 2xx", text).group(1))
-    mean = _millis(re.search(r"time for request:\s+\S+\s+\S+\s+(\S+)", text).group(1))
-    worst = _millis(re.search(r"time for request:\s+\S+\s+(\S+)", text).group(1))
-    del total
-    return Load(done, seconds, mean, worst, int(failed))
+    middle, late = (times[int(len(times) * share)] / 1000 for share in (0.5, 0.99))
+    return Load(done, seconds, middle, late, failed)
+
+
+def stripped_size(binary: Path) -> int:
+    """Bytes of the binary without symbols, whether or not it still has them."""
+    with tempfile.NamedTemporaryFile() as copy:
+        for tool in ("llvm-strip-19", "strip"):
+            if shutil.which(tool):
+                subprocess.run([tool, "-o", copy.name, str(binary)], check=True)
+                return Path(copy.name).stat().st_size
+    return binary.stat().st_size
 
 
 def http_get(url: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:

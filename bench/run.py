@@ -5,8 +5,9 @@
 
 Prints, for each case, requests a second, p50, p99, and the CPU microseconds a request costs in the
 measured process alone; then the ratio to nginx's figure for the comparable case, and whether that is
-within the budget. Ratios of one run hold on any machine; the absolute figures do not. --peer measures
-another daprd binary in a second column. --check exits 1 if a budget is not held.
+within the budget. Ratios of one run hold on any machine; the absolute figures do not. Everything speaks
+plaintext, so that nobody pays for TLS. --peer measures another daprd binary in a second column. --check
+exits 1 if a budget is not held or a request failed. docs/measured.md says what each row is.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from processes import (
     http_get,
     proxy_server,
     static_server,
+    stripped_size,
     wrk,
 )
 
+APPS = 200
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("DAPRD", ROOT / "build/release/daprd"))
 
@@ -122,12 +125,13 @@ class Bench:
             self.failures.append(f"{name}: {load.failed} requests failed")
         return row
 
-    def case(self, name: str, setup, compared_with: str, budget: float) -> None:
+    def case(self, name: str, setup, compared_with: str, budget: float, ours_only: bool = False,
+             least_rate: float = 0) -> None:
         """`setup(binary)` gives (processes, run); repeated for the peer if there is one."""
         if self.only and self.only not in name:
             return
         row = None
-        for binary in [BINARY, self.peer]:
+        for binary in [BINARY, None if ours_only else self.peer]:
             if binary is None:
                 continue
             processes, run = setup(binary)
@@ -142,6 +146,8 @@ class Bench:
             else:
                 row.peer_us = measured.cpu_us
         self.rows.append(row)
+        if row.load.rate < least_rate:
+            self.failures.append(f"{name}: {row.load.rate:.0f} requests a second, budget {least_rate:g}")
 
     def nginx_cases(self) -> None:
         static, proxy, two = free_port(), free_port(), free_port()
@@ -215,55 +221,99 @@ class Bench:
         return [process], lambda s: h2load_grpc(
             ports["grpc"], "/dapr.proto.runtime.v1.Dapr/GetState", message, s)
 
+    # --- many app-ids in one process ---------------------------------------------------------------
+
+    def shared(self, count: int) -> tuple[Process, int, float]:
+        """The process, its HTTP port and the milliseconds of its start. Every app's target is the
+        one backend; every app has the in-memory store of the resources."""
+        apps = self.folder / f"apps-{count}"
+        apps.mkdir(exist_ok=True)
+        for i in range(count):
+            (apps / f"a{i}.yaml").write_text(
+                "apiVersion: shared.dapr.io/v1alpha1\nkind: SharedApp\n"
+                f"metadata: {{name: a{i}}}\n"
+                f"spec: {{appId: a{i}, target: {{address: 127.0.0.1, port: {self.app}}}}}\n")
+        return self.timed_start(f"--apps-path={apps}")
+
+    def timed_start(self, *flags: str) -> tuple[Process, int, float]:
+        """Starts it and asks for health without a pause, for a pause would be part of the figure."""
+        port, grpc, metrics = (free_port() for _ in range(3))
+        begin = time.monotonic()
+        process = Process("daprd-start", [
+            str(BINARY), f"--dapr-http-port={port}", f"--dapr-grpc-port={grpc}",
+            f"--metrics-port={metrics}", "--dapr-listen-addresses=127.0.0.1", "--log-level=error",
+            f"--resources-path={self.folder}/resources", f"--config={self.folder}/config.yaml", *flags])
+        request = b"GET /v1.0/healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        while time.monotonic() - begin < 10:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    probe.sendall(request)
+                    if b" 204 " in probe.recv(200):
+                        return process, port, (time.monotonic() - begin) * 1000
+        process.stop()
+        raise SystemExit("daprd did not start")
+
+    def starts(self, times: int, start) -> list[float]:
+        taken = []
+        for _ in range(times):
+            process, _, milliseconds = start()
+            taken.append(milliseconds)
+            process.stop()
+        return sorted(taken)
+
+    def many_apps(self, binary: Path):
+        process, port, _ = self.shared(APPS)
+        calls = [(f"a{i}-dapr", f"/v1.0/invoke/a{i}/method/x") for i in range(APPS)]
+        return [process], lambda s: wrk(f"http://127.0.0.1:{port}/", s, calls=calls)
+
+    def many_figures(self) -> None:
+        taken = self.starts(10, lambda: self.shared(APPS))
+        self.at_most(f"{APPS} app-ids, start to ready (median of 10)", taken[5], "ms", 60)
+        one, _, _ = self.shared(1)
+        many, port, _ = self.shared(APPS)
+        time.sleep(0.5)
+        each = (many.resident() - one.resident()) / (APPS - 1)
+        self.at_most("each of them, at rest", each, "KiB", 256)
+        served = sum(
+            http_get(f"http://127.0.0.1:{port}/v1.0/metadata", {"Host": f"a{i}-dapr"})[0] == 200
+            for i in range(APPS))
+        if served != APPS:
+            self.failures.append(f"{APPS} app-ids: only {served} are served")
+        one.stop()
+        many.stop()
+
     # --- figures that are not rates --------------------------------------------------------------
 
-    def figures(self) -> None:
-        def check(name: str, value: float, unit: str, limit: float) -> None:
-            good = value <= limit
-            print(f"{name:<44}{value:>10.1f} {unit:<4} budget {limit:g} {'ok' if good else 'OVER'}")
-            if not good:
-                self.failures.append(f"{name}: {value:.1f} {unit}, budget {limit:g}")
+    def at_most(self, name: str, value: float, unit: str, limit: float) -> None:
+        good = value <= limit
+        print(f"{name:<44}{value:>10.1f} {unit:<4} budget {limit:g} {'ok' if good else 'OVER'}")
+        if not good:
+            self.failures.append(f"{name}: {value:.1f} {unit}, budget {limit:g}")
 
-        starts = []
-        for _ in range(10):
-            begin = time.monotonic()
-            port, grpc, internal, metrics = (free_port() for _ in range(4))
-            process = Process("daprd-start", [
-                str(BINARY), "--app-id=start", f"--dapr-http-port={port}", f"--dapr-grpc-port={grpc}",
-                f"--dapr-internal-grpc-port={internal}", f"--metrics-port={metrics}",
-                "--dapr-listen-addresses=127.0.0.1", "--log-level=error",
-                f"--resources-path={self.folder}/resources", f"--config={self.folder}/config.yaml"])
-            request = b"GET /v1.0/healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-            while True:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        probe.sendall(request)
-                        if b" 204 " in probe.recv(200):
-                            break
-                if time.monotonic() - begin > 10:
-                    raise SystemExit("daprd did not start")
-            starts.append((time.monotonic() - begin) * 1000)
-            process.stop()
-        check("start to healthz 204 (median of 10)", sorted(starts)[5], "ms", 5)
+    def figures(self) -> None:
+        internal = free_port()
+        taken = self.starts(
+            10, lambda: self.timed_start("--app-id=start", f"--dapr-internal-grpc-port={internal}"))
+        self.at_most("start to healthz 204 (median of 10)", taken[5], "ms", 5)
 
         process, ports = self.state(BINARY)
         time.sleep(0.5)
-        check("resident, idle", process.resident() / 1024, "MB", 8)
-        idle = []
+        self.at_most("resident, idle", process.resident() / 1024, "MB", 8)
         before = process.resident()
+        idle = []
         for _ in range(1000):
             probe = socket.create_connection(("127.0.0.1", ports["http"]))
             probe.sendall(b"GET /v1.0/healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             probe.recv(400)
             idle.append(probe)
         time.sleep(0.5)
-        check("per idle connection", (process.resident() - before) / 1000, "KiB", 8)
+        self.at_most("per idle connection", (process.resident() - before) / 1000, "KiB", 8)
         for probe in idle:
             probe.close()
         wrk(f"http://127.0.0.1:{ports['http']}/v1.0/state/store/k", self.seconds, 256)
-        check("resident, after load", process.resident() / 1024, "MB", 16)
+        self.at_most("resident, after load", process.resident() / 1024, "MB", 16)
         process.stop()
-        check("binary, stripped", BINARY.stat().st_size / 1e6, "MB", 15)
+        self.at_most("binary, stripped", stripped_size(BINARY) / 1e6, "MB", 15)
 
     # --- the report ------------------------------------------------------------------------------
 
@@ -305,9 +355,12 @@ def main() -> int:
         bench.case("invoke within one process, HTTP", bench.invoke_same_process, "nginx proxy", 1.4)
         bench.case("state get, in memory, HTTP", bench.state_get_http, "nginx static", 1.4)
         bench.case("state get, in memory, gRPC", bench.state_get_grpc, "nginx static", 1.6)
+        bench.case(f"invoke spread over {APPS} app-ids", bench.many_apps, "nginx proxy", 1.4,
+                   ours_only=True, least_rate=20_000)
         bench.report()
         if not arguments.only:
             bench.figures()
+            bench.many_figures()
     finally:
         bench.close()
     for failure in bench.failures:

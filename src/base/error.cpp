@@ -4,23 +4,40 @@ namespace base {
 
 std::string_view KindName(Kind kind) {
   switch (kind) {
-    case Kind::kInternal: return "internal";
-    case Kind::kInvalidArgument: return "invalid argument";
-    case Kind::kNotFound: return "not found";
-    case Kind::kConflict: return "conflict";
-    case Kind::kInvalidEtag: return "invalid etag";
-    case Kind::kAlreadyExists: return "already exists";
-    case Kind::kTimeout: return "timeout";
-    case Kind::kCanceled: return "canceled";
-    case Kind::kUnavailable: return "unavailable";
-    case Kind::kUnreachable: return "unreachable";
-    case Kind::kUnauthenticated: return "unauthenticated";
-    case Kind::kPermissionDenied: return "permission denied";
-    case Kind::kExhausted: return "exhausted";
-    case Kind::kUnimplemented: return "unimplemented";
-    case Kind::kPreconditionFailed: return "precondition failed";
-    case Kind::kTooLarge: return "too large";
-    case Kind::kProtocol: return "protocol error";
+    case Kind::kInternal:
+      return "internal";
+    case Kind::kInvalidArgument:
+      return "invalid argument";
+    case Kind::kNotFound:
+      return "not found";
+    case Kind::kConflict:
+      return "conflict";
+    case Kind::kInvalidEtag:
+      return "invalid etag";
+    case Kind::kAlreadyExists:
+      return "already exists";
+    case Kind::kTimeout:
+      return "timeout";
+    case Kind::kCanceled:
+      return "canceled";
+    case Kind::kUnavailable:
+      return "unavailable";
+    case Kind::kUnreachable:
+      return "unreachable";
+    case Kind::kUnauthenticated:
+      return "unauthenticated";
+    case Kind::kPermissionDenied:
+      return "permission denied";
+    case Kind::kExhausted:
+      return "exhausted";
+    case Kind::kUnimplemented:
+      return "unimplemented";
+    case Kind::kPreconditionFailed:
+      return "precondition failed";
+    case Kind::kTooLarge:
+      return "too large";
+    case Kind::kProtocol:
+      return "protocol error";
   }
   return "internal";
 }
@@ -57,6 +74,8 @@ Error&& Error::WithRemote(RemoteStatus status) && {
   WithRemote(std::move(status));
   return std::move(*this);
 }
-const RemoteStatus* Error::remote() const { return extra_ ? extra_->remote.get() : nullptr; }
+const RemoteStatus* Error::remote() const {
+  return extra_ ? extra_->remote.get() : nullptr;
+}
 
 }  // namespace base

@@ -1,9 +1,9 @@
 // The one error type of the program.
 //
 // A component or an engine layer sets `kind`: what went wrong in general terms, which policies
-// (retry, circuit breaker, target state) act on. A block sets `id`: which distinct error of the Dapr
-// API this is. Only api/ turns an id into an ERR_ tag, an HTTP status and a gRPC code, because these
-// are not derivable from each other (see api/error_table.hpp).
+// (retry, circuit breaker, target state) act on. A block sets `id`: which distinct error of the
+// Dapr API this is. Only api/ turns an id into an ERR_ tag, an HTTP status and a gRPC code, because
+// these are not derivable from each other (see api/error_table.hpp).
 #pragma once
 
 #include <cstdint>
@@ -20,23 +20,23 @@
 namespace base {
 
 enum class Kind : uint8_t {
-  kInternal,          // a fault that fits nothing below
-  kInvalidArgument,   // the caller's input is wrong; retrying cannot help
+  kInternal,         // a fault that fits nothing below
+  kInvalidArgument,  // the caller's input is wrong; retrying cannot help
   kNotFound,
-  kConflict,          // the etag or the expected version does not match
-  kInvalidEtag,       // the etag can never match (wrong form)
+  kConflict,     // the etag or the expected version does not match
+  kInvalidEtag,  // the etag can never match (wrong form)
   kAlreadyExists,
-  kTimeout,           // a deadline passed
-  kCanceled,          // the caller went away
-  kUnavailable,       // the peer broke off or refuses for now; retrying may help
-  kUnreachable,       // no connection could be made, so nothing was sent; retrying is safe
+  kTimeout,      // a deadline passed
+  kCanceled,     // the caller went away
+  kUnavailable,  // the peer broke off or refuses for now; retrying may help
+  kUnreachable,  // no connection could be made, so nothing was sent; retrying is safe
   kUnauthenticated,
   kPermissionDenied,
-  kExhausted,         // a limit of ours or of the peer
+  kExhausted,  // a limit of ours or of the peer
   kUnimplemented,
   kPreconditionFailed,
-  kTooLarge,          // a body or message over its limit
-  kProtocol,          // the peer broke the protocol
+  kTooLarge,  // a body or message over its limit
+  kProtocol,  // the peer broke the protocol
 };
 
 /// The name of a kind in lower case, for logs.

@@ -1,6 +1,6 @@
 // Every distinct error of the Dapr API, one id each (source paths: pkg/messages/predefined.go and
-// pkg/api/errors in the Dapr repository). api/error_table.cpp maps an id to its ERR_ tag, HTTP status
-// and gRPC code; nothing else does.
+// pkg/api/errors in the Dapr repository). api/error_table.cpp maps an id to its ERR_ tag, HTTP
+// status and gRPC code; nothing else does.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,15 @@ enum class ErrorId : uint16_t {
   kInternal,
 
   // sharing: which app a caller speaks for (ours)
-  kNoSuchInstance,       // no app answers to this listener, token or host name
-  kInstanceToken,        // missing or wrong token
+  kNoSuchInstance,         // no app answers to this listener, token or host name
+  kInstanceToken,          // missing or wrong token
   kInstanceTokenMismatch,  // a token of another app than the port or the name says
 
   // service invocation
   kDirectInvoke,
   kDirectInvokeNoAppId,
   kDirectInvokeNotReady,
-  kDirectInvokeDenied,   // access control of the callee
+  kDirectInvokeDenied,  // access control of the callee
 
   // health
   kHealthNotReady,

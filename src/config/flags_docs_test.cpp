@@ -1,4 +1,5 @@
-// docs/flags.md is what the flag table says. UPDATE_DOCS=1 in the environment writes the page instead.
+// docs/flags.md is what the flag table says. UPDATE_DOCS=1 in the environment writes the page
+// instead.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

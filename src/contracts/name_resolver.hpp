@@ -33,8 +33,8 @@ class NameResolver : public Component {
                                                                    std::string_view app_namespace,
                                                                    uint16_t port) = 0;
 
-  /// Makes an app known and keeps it known until Withdraw or Close. Called on the home loop, for an app
-  /// that is known already only if its port has changed; what was announced before is replaced.
+  /// Makes an app known and keeps it known until Withdraw or Close. Called on the home loop, for an
+  /// app that is known already only if its port has changed; what was announced before is replaced.
   virtual async::Task<base::Status> Announce(const Call& /*call*/, Registration /*registration*/) {
     co_return base::Status();
   }

@@ -5,8 +5,8 @@
 
 namespace daprd {
 
-/// Polls /v1.0/healthz/outbound of the runtime on this machine's --dapr-http-port every 100 ms for up to
-/// a minute. The process's exit code: 0 when it answered 204, 1 otherwise.
+/// Polls /v1.0/healthz/outbound of the runtime on this machine's --dapr-http-port every 100 ms for
+/// up to a minute. The process's exit code: 0 when it answered 204, 1 otherwise.
 int WaitForRuntime(const config::Options& options);
 
 }  // namespace daprd

@@ -14,7 +14,8 @@ Status FinalStatus(const http::ResponseHead& head, const http::Headers* trailers
   if (ParseStatus(head.headers, status)) return status;
   if (head.status != 200) {
     return {CodeOfHttpStatus(head.status),
-            base::StrCat("unexpected HTTP status code received from server: ", head.status), {}};
+            base::StrCat("unexpected HTTP status code received from server: ", head.status),
+            {}};
   }
   return {Code::kInternal, "server closed the stream without sending trailers", {}};
 }
@@ -63,8 +64,9 @@ async::Task<base::Result<UnaryResult>> Channel::Unary(const async::Context& cont
   frame.reserve(message.size() + 5);
   AppendFrame(message, false, frame);
   auto body = http::StringBody::View(frame);
-  CO_ASSIGN_OR_RETURN(http::Response response,
-                      co_await client_.Send(context, origin_, Head(context, path, metadata), &body));
+  CO_ASSIGN_OR_RETURN(
+      http::Response response,
+      co_await client_.Send(context, origin_, Head(context, path, metadata), &body));
   UnaryResult result;
   MessageReader reader(*response.body, max_message_, IsGzip(response.head));
   CO_ASSIGN_OR_RETURN(std::optional<std::string> reply, co_await reader.Next(context));
@@ -101,8 +103,8 @@ void ClientStream::Write(std::string_view message) {
 }
 
 async::Task<base::Status> ClientStream::Open(const async::Context& context) {
-  auto response = co_await channel_.client_.Send(
-      context, channel_.origin_, channel_.Head(context, path_, metadata_), &body_);
+  auto response = co_await channel_.client_.Send(context, channel_.origin_,
+                                                 channel_.Head(context, path_, metadata_), &body_);
   if (!response) co_return std::unexpected(std::move(response).error());
   response_ = std::move(*response);
   reader_.emplace(*response_.body, channel_.max_message_, IsGzip(response_.head));

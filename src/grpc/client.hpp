@@ -16,8 +16,8 @@ namespace grpc {
 
 struct UnaryResult {
   Status status;
-  std::string message;       // when status is OK
-  http::Headers initial;     // response header fields
+  std::string message;    // when status is OK
+  http::Headers initial;  // response header fields
   http::Headers trailing;
 };
 
@@ -44,8 +44,8 @@ class Channel {
   std::size_t max_message_;
 };
 
-/// A streaming call. Write from one coroutine, read from the same or another. Dropping it before the
-/// end resets the stream.
+/// A streaming call. Write from one coroutine, read from the same or another. Dropping it before
+/// the end resets the stream.
 class ClientStream {
  public:
   ClientStream(const Channel& channel, std::string_view path, http::Headers metadata);

@@ -44,19 +44,21 @@ async::Task<CallStatus> EchoStream(ServerStream& stream) {
 struct Fixture {
   Fixture() : service({.max_message = 100'000}) {
     service.Add("/t.S/Echo", {.unary = [](ServerCall& call, std::string request) {
-                                return Echo(call, std::move(request));
-                              }});
-    service.Add("/t.S/Quick", {.try_unary = [](ServerCall&, std::string_view request)
-                                   -> std::optional<UnaryReply> { return std::string(request); },
-                               .unary = [](ServerCall& call, std::string request) {
-                                 return Echo(call, std::move(request));
-                               }});
+                  return Echo(call, std::move(request));
+                }});
+    service.Add(
+        "/t.S/Quick",
+        {.try_unary = [](ServerCall&, std::string_view request) -> std::optional<UnaryReply> {
+           return std::string(request);
+         },
+         .unary = [](ServerCall& call,
+                     std::string request) { return Echo(call, std::move(request)); }});
     service.Add("/t.S/Fail", {.unary = [](ServerCall& call, std::string request) {
-                                return FailWith(call, std::move(request));
-                              }});
+                  return FailWith(call, std::move(request));
+                }});
     service.Add("/t.S/Hang", {.unary = [](ServerCall& call, std::string request) {
-                                return Hang(call, std::move(request));
-                              }});
+                  return Hang(call, std::move(request));
+                }});
     service.Add("/t.S/Stream", {.stream = [](ServerStream& stream) { return EchoStream(stream); }});
     loops.RunOn(0, [this] {
       async::Loop& loop = *async::Loop::Current();
@@ -131,8 +133,8 @@ async::Task<void> Failures(Fixture& fixture) {
   auto unknown = co_await fixture.channel().Unary(context, "/t.S/Nope", none, "");
   EXPECT_EQ(unknown->status.code, Code::kUnimplemented);
 
-  auto large = co_await fixture.channel().Unary(context, "/t.S/Echo", none,
-                                                std::string(100'001, 'x'));
+  auto large =
+      co_await fixture.channel().Unary(context, "/t.S/Echo", none, std::string(100'001, 'x'));
   EXPECT_TRUE(large) << large.error().message;
   if (large) EXPECT_EQ(large->status.code, Code::kResourceExhausted) << large->status.message;
 
@@ -157,7 +159,8 @@ async::Task<void> Streaming(Fixture& fixture) {
   auto first = co_await stream.Read(context);
   EXPECT_EQ(first.value(), "first");
   for (int i = 0; i < 200; ++i) {
-    const std::string text(static_cast<std::size_t>(i * 37 % 5000), static_cast<char>('a' + i % 26));
+    const std::string text(static_cast<std::size_t>(i * 37 % 5000),
+                           static_cast<char>('a' + i % 26));
     stream.Write(text);
     auto back = co_await stream.Read(context);
     EXPECT_TRUE(back && *back);
@@ -184,7 +187,8 @@ async::Task<void> Dropped(Fixture& fixture) {
   }
   // The server notices and ends the call; otherwise Drain in the fixture would have to abort it.
   while (fixture.server->requests_in_flight() != 0 && !context.canceled()) {
-    const auto wake = co_await async::Sleep(context, async::Loop::Current()->After(milliseconds(1)));
+    const auto wake =
+        co_await async::Sleep(context, async::Loop::Current()->After(milliseconds(1)));
     if (wake != async::Wake::kReady) break;
   }
   EXPECT_EQ(fixture.server->requests_in_flight(), 0u);

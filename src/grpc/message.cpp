@@ -92,8 +92,9 @@ base::Result<std::optional<std::string>> FrameParser::Next(std::string_view& dat
                         "grpc: received unexpected payload format " + std::to_string(bytes[0]));
     }
     if (bytes[0] == 1 && !gzip_) {
-      return base::Fail(base::Kind::kUnimplemented,
-                        "grpc: a message is compressed but no supported grpc-encoding was declared");
+      return base::Fail(
+          base::Kind::kUnimplemented,
+          "grpc: a message is compressed but no supported grpc-encoding was declared");
     }
     expected_ = static_cast<uint32_t>(bytes[1]) << 24 | static_cast<uint32_t>(bytes[2]) << 16 |
                 static_cast<uint32_t>(bytes[3]) << 8 | bytes[4];

@@ -18,8 +18,8 @@ inline constexpr std::size_t kDefaultMaxMessage = 4 * 1024 * 1024;
 /// Appends the five-byte prefix and the message. `gzip`: compressed, with the flag set.
 void AppendFrame(std::string_view message, bool gzip, std::string& out);
 
-/// Decompresses a gzip member of at most `limit` bytes of output. kTooLarge past it, kInternal on bad
-/// data (gRPC's code for undecodable messages).
+/// Decompresses a gzip member of at most `limit` bytes of output. kTooLarge past it, kInternal on
+/// bad data (gRPC's code for undecodable messages).
 base::Result<std::string> Gunzip(std::string_view data, std::size_t limit);
 std::string Gzip(std::string_view data);
 

@@ -30,7 +30,9 @@ http::ResponseHead Head(ServerCall& call, bool gzip) {
   return head;
 }
 
-Status StatusOf(const base::Error& error) { return {CodeOfKind(error.kind), error.message, {}}; }
+Status StatusOf(const base::Error& error) {
+  return {CodeOfKind(error.kind), error.message, {}};
+}
 
 Status RefusedEncoding(const ServerCall& call) {
   return {Code::kUnimplemented,
@@ -54,7 +56,9 @@ base::Result<std::string> OnlyMessage(std::string_view body, std::size_t max_mes
 }
 
 // Prefix and a little slack; the parser refuses the message itself by its declared length.
-std::size_t BodyLimit(std::size_t max_message) { return max_message + 64; }
+std::size_t BodyLimit(std::size_t max_message) {
+  return max_message + 64;
+}
 
 }  // namespace
 
@@ -72,7 +76,8 @@ ServerCall::ServerCall(http::Exchange& exchange, async::TimePoint now) : exchang
   context_.cancel = &exchange.cancel();
   if (const auto timeout = exchange.request().headers.Get("grpc-timeout")) {
     std::chrono::nanoseconds wait;
-    if (ParseTimeout(*timeout, wait) && wait < async::kForever - now) context_.deadline = now + wait;
+    if (ParseTimeout(*timeout, wait) && wait < async::kForever - now)
+      context_.deadline = now + wait;
   }
 }
 
@@ -184,8 +189,8 @@ async::Task<void> Service::Handle(http::Exchange& exchange) {
   ServerCall call(exchange, async::Loop::Current()->now());
   if (!method) {
     Finish(call,
-           std::unexpected(Status{Code::kUnimplemented,
-                                  base::StrCat("unknown method ", request.target), {}}),
+           std::unexpected(
+               Status{Code::kUnimplemented, base::StrCat("unknown method ", request.target), {}}),
            0);
     co_return;
   }
@@ -223,8 +228,8 @@ async::Task<void> Service::Handle(http::Exchange& exchange) {
     }
     co_return;
   }
-  auto body = co_await http::ReadAll(exchange.body(), call.context(),
-                                     BodyLimit(options_.max_message));
+  auto body =
+      co_await http::ReadAll(exchange.body(), call.context(), BodyLimit(options_.max_message));
   if (!body) {
     Finish(call, std::unexpected(StatusOf(body.error())), 0);
     co_return;

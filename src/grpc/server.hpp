@@ -1,9 +1,9 @@
-// gRPC on the server side: finds the method, unwraps messages, wraps replies. One Service object serves
-// all loops; what it holds is fixed before the first request.
+// gRPC on the server side: finds the method, unwraps messages, wraps replies. One Service object
+// serves all loops; what it holds is fixed before the first request.
 //
-// Methods work on serialized messages. Typed adapters (protobuf) are the api folder's; a path nobody has
-// registered goes to the fallback exchange handler untouched, which is how proxying stays free of
-// parsing.
+// Methods work on serialized messages. Typed adapters (protobuf) are the api folder's; a path
+// nobody has registered goes to the fallback exchange handler untouched, which is how proxying
+// stays free of parsing.
 #pragma once
 
 #include <functional>
@@ -89,8 +89,8 @@ class Service final : public http::Handler {
  public:
   struct Options {
     std::size_t max_message = kDefaultMaxMessage;
-    CallObserver* observer = nullptr;    // not owned
-    http::Handler* fallback = nullptr;   // not owned; unknown methods. Null: Unimplemented.
+    CallObserver* observer = nullptr;   // not owned
+    http::Handler* fallback = nullptr;  // not owned; unknown methods. Null: Unimplemented.
   };
   explicit Service(const Options& options) : options_(options) {}
 

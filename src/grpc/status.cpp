@@ -11,11 +11,10 @@ namespace grpc {
 
 std::string_view CodeName(Code code) {
   static constexpr std::array<std::string_view, 17> kNames = {
-      "OK",           "Canceled",         "Unknown",           "InvalidArgument",
-      "DeadlineExceeded", "NotFound",     "AlreadyExists",     "PermissionDenied",
-      "ResourceExhausted", "FailedPrecondition", "Aborted",    "OutOfRange",
-      "Unimplemented", "Internal",        "Unavailable",       "DataLoss",
-      "Unauthenticated"};
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
   const auto index = static_cast<std::size_t>(code);
   return index < kNames.size() ? kNames[index] : "Unknown";
 }
@@ -23,23 +22,39 @@ std::string_view CodeName(Code code) {
 Code CodeOfKind(base::Kind kind) {
   using base::Kind;
   switch (kind) {
-    case Kind::kInternal: return Code::kInternal;
-    case Kind::kInvalidArgument: return Code::kInvalidArgument;
-    case Kind::kNotFound: return Code::kNotFound;
-    case Kind::kConflict: return Code::kAborted;
-    case Kind::kInvalidEtag: return Code::kInvalidArgument;
-    case Kind::kAlreadyExists: return Code::kAlreadyExists;
-    case Kind::kTimeout: return Code::kDeadlineExceeded;
-    case Kind::kCanceled: return Code::kCancelled;
+    case Kind::kInternal:
+      return Code::kInternal;
+    case Kind::kInvalidArgument:
+      return Code::kInvalidArgument;
+    case Kind::kNotFound:
+      return Code::kNotFound;
+    case Kind::kConflict:
+      return Code::kAborted;
+    case Kind::kInvalidEtag:
+      return Code::kInvalidArgument;
+    case Kind::kAlreadyExists:
+      return Code::kAlreadyExists;
+    case Kind::kTimeout:
+      return Code::kDeadlineExceeded;
+    case Kind::kCanceled:
+      return Code::kCancelled;
     case Kind::kUnavailable:
-    case Kind::kUnreachable: return Code::kUnavailable;
-    case Kind::kUnauthenticated: return Code::kUnauthenticated;
-    case Kind::kPermissionDenied: return Code::kPermissionDenied;
-    case Kind::kExhausted: return Code::kResourceExhausted;
-    case Kind::kUnimplemented: return Code::kUnimplemented;
-    case Kind::kPreconditionFailed: return Code::kFailedPrecondition;
-    case Kind::kTooLarge: return Code::kResourceExhausted;
-    case Kind::kProtocol: return Code::kInternal;
+    case Kind::kUnreachable:
+      return Code::kUnavailable;
+    case Kind::kUnauthenticated:
+      return Code::kUnauthenticated;
+    case Kind::kPermissionDenied:
+      return Code::kPermissionDenied;
+    case Kind::kExhausted:
+      return Code::kResourceExhausted;
+    case Kind::kUnimplemented:
+      return Code::kUnimplemented;
+    case Kind::kPreconditionFailed:
+      return Code::kFailedPrecondition;
+    case Kind::kTooLarge:
+      return Code::kResourceExhausted;
+    case Kind::kProtocol:
+      return Code::kInternal;
   }
   return Code::kUnknown;
 }
@@ -47,34 +62,54 @@ Code CodeOfKind(base::Kind kind) {
 base::Kind KindOfCode(Code code) {
   using base::Kind;
   switch (code) {
-    case Code::kCancelled: return Kind::kCanceled;
-    case Code::kInvalidArgument: return Kind::kInvalidArgument;
-    case Code::kDeadlineExceeded: return Kind::kTimeout;
-    case Code::kNotFound: return Kind::kNotFound;
-    case Code::kAlreadyExists: return Kind::kAlreadyExists;
-    case Code::kPermissionDenied: return Kind::kPermissionDenied;
-    case Code::kResourceExhausted: return Kind::kExhausted;
-    case Code::kFailedPrecondition: return Kind::kPreconditionFailed;
-    case Code::kAborted: return Kind::kConflict;
-    case Code::kOutOfRange: return Kind::kInvalidArgument;
-    case Code::kUnimplemented: return Kind::kUnimplemented;
-    case Code::kUnavailable: return Kind::kUnavailable;
-    case Code::kUnauthenticated: return Kind::kUnauthenticated;
-    default: return Kind::kInternal;
+    case Code::kCancelled:
+      return Kind::kCanceled;
+    case Code::kInvalidArgument:
+      return Kind::kInvalidArgument;
+    case Code::kDeadlineExceeded:
+      return Kind::kTimeout;
+    case Code::kNotFound:
+      return Kind::kNotFound;
+    case Code::kAlreadyExists:
+      return Kind::kAlreadyExists;
+    case Code::kPermissionDenied:
+      return Kind::kPermissionDenied;
+    case Code::kResourceExhausted:
+      return Kind::kExhausted;
+    case Code::kFailedPrecondition:
+      return Kind::kPreconditionFailed;
+    case Code::kAborted:
+      return Kind::kConflict;
+    case Code::kOutOfRange:
+      return Kind::kInvalidArgument;
+    case Code::kUnimplemented:
+      return Kind::kUnimplemented;
+    case Code::kUnavailable:
+      return Kind::kUnavailable;
+    case Code::kUnauthenticated:
+      return Kind::kUnauthenticated;
+    default:
+      return Kind::kInternal;
   }
 }
 
 Code CodeOfHttpStatus(int status) {
   switch (status) {
-    case 400: return Code::kInternal;
-    case 401: return Code::kUnauthenticated;
-    case 403: return Code::kPermissionDenied;
-    case 404: return Code::kUnimplemented;
+    case 400:
+      return Code::kInternal;
+    case 401:
+      return Code::kUnauthenticated;
+    case 403:
+      return Code::kPermissionDenied;
+    case 404:
+      return Code::kUnimplemented;
     case 429:
     case 502:
     case 503:
-    case 504: return Code::kUnavailable;
-    default: return Code::kUnknown;
+    case 504:
+      return Code::kUnavailable;
+    default:
+      return Code::kUnknown;
   }
 }
 
@@ -95,7 +130,6 @@ std::string EncodeMessage(std::string_view message) {
   return out;
 }
 
-
 std::string DecodeMessage(std::string_view encoded) {
   std::string out;
   out.reserve(encoded.size());
@@ -103,7 +137,8 @@ std::string DecodeMessage(std::string_view encoded) {
     // A bad escape is kept as it is: the message is for people.
     if (encoded[i] == '%' && i + 2 < encoded.size() && base::HexValue(encoded[i + 1]) >= 0 &&
         base::HexValue(encoded[i + 2]) >= 0) {
-      out += static_cast<char>(base::HexValue(encoded[i + 1]) * 16 + base::HexValue(encoded[i + 2]));
+      out +=
+          static_cast<char>(base::HexValue(encoded[i + 1]) * 16 + base::HexValue(encoded[i + 2]));
       i += 2;
     } else {
       out += encoded[i];
@@ -120,8 +155,9 @@ std::optional<std::string> DecodeBinary(std::string_view value) {
 
 void AppendStatus(const Status& status, http::Headers& trailers) {
   std::array<char, 12> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
-                                 static_cast<int>(status.code)).ptr;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), static_cast<int>(status.code))
+          .ptr;
   trailers.Add("grpc-status", std::string_view(digits.data(), end));
   if (!status.message.empty()) trailers.Add("grpc-message", EncodeMessage(status.message));
   if (!status.details.empty()) {

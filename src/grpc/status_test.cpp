@@ -51,10 +51,11 @@ TEST(Timeout, ParsesUnitsAndRefusesTheRest) {
     const char* text;
     nanoseconds value;
   };
-  for (const Case& c : {Case{"1H", std::chrono::hours(1)}, Case{"2M", std::chrono::minutes(2)},
-                        Case{"3S", std::chrono::seconds(3)}, Case{"4m", std::chrono::milliseconds(4)},
-                        Case{"5u", std::chrono::microseconds(5)}, Case{"6n", nanoseconds(6)},
-                        Case{"99999999m", std::chrono::milliseconds(99'999'999)}}) {
+  for (const Case& c :
+       {Case{"1H", std::chrono::hours(1)}, Case{"2M", std::chrono::minutes(2)},
+        Case{"3S", std::chrono::seconds(3)}, Case{"4m", std::chrono::milliseconds(4)},
+        Case{"5u", std::chrono::microseconds(5)}, Case{"6n", nanoseconds(6)},
+        Case{"99999999m", std::chrono::milliseconds(99'999'999)}}) {
     nanoseconds value{};
     ASSERT_TRUE(ParseTimeout(c.text, value)) << c.text;
     EXPECT_EQ(value, c.value) << c.text;
@@ -81,7 +82,8 @@ TEST(Codes, KindsAndCodesAgree) {
     const Code code = static_cast<Code>(i);
     const Code back = CodeOfKind(KindOfCode(code));
     // Codes without a kind of their own fall back to a coarser one.
-    const bool coarse = code == Code::kUnknown || code == Code::kOutOfRange || code == Code::kDataLoss;
+    const bool coarse =
+        code == Code::kUnknown || code == Code::kOutOfRange || code == Code::kDataLoss;
     if (!coarse) EXPECT_EQ(back, code) << CodeName(code);
   }
   EXPECT_EQ(RpcErrorText(Code::kUnavailable, "x"), "rpc error: code = Unavailable desc = x");

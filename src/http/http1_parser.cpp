@@ -159,7 +159,8 @@ HeadParser::Step HeadParser::RequestLine(std::string_view input, std::size_t& co
     case ParseState::kMore:
       return Step::kMore;
     case ParseState::kError:
-      // Neither the target nor the version is HTTP's: another protocol, which an answer would confuse.
+      // Neither the target nor the version is HTTP's: another protocol, which an answer would
+      // confuse.
       if (fault_.status == 400 && target_text[0] != '/' && target_text[0] != '*' &&
           !target_text.starts_with("http")) {
         fault_.status = ParseFault::kNotHttp;

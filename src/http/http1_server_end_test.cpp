@@ -11,8 +11,7 @@ using namespace http1_test;
 TEST_F(Http1Server, LeavingCancelsButAHalfClosedPeerIsAnswered) {
   handler_.handle = [this](Exchange& exchange) -> async::Task<void> {
     log_.Add("begin " + exchange.request().target);
-    const async::Context context(async::Loop::Current()->After(milliseconds(
-                                     10'000)),
+    const async::Context context(async::Loop::Current()->After(milliseconds(10'000)),
                                  &exchange.cancel());
     async::Event never;
     const async::Wake wake = co_await never.Wait(context);

@@ -69,9 +69,10 @@ bool Http2ClientSession::Submit(Http2ClientStream& stream, const RequestHead& he
   // gRPC servers wait for a DATA frame even where there is no message.
   const auto type = head.headers.Get("content-type");
   const bool needs_data = type && type->starts_with("application/grpc");
-  const int32_t id = nghttp2_submit_request(handle(), nullptr, fields.data(), fields.size(),
-                                            stream.EmptyRequest() && !needs_data ? nullptr : &provider,
-                                            static_cast<Http2Stream*>(&stream));
+  const int32_t id =
+      nghttp2_submit_request(handle(), nullptr, fields.data(), fields.size(),
+                             stream.EmptyRequest() && !needs_data ? nullptr : &provider,
+                             static_cast<Http2Stream*>(&stream));
   if (id < 0) return false;
   Link(stream, id);
   Wake();

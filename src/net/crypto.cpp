@@ -19,17 +19,23 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
 const EVP_CIPHER* CipherFor(std::string_view key) {
   switch (key.size()) {
-    case 16: return EVP_aes_128_gcm();
-    case 24: return EVP_aes_192_gcm();
-    case 32: return EVP_aes_256_gcm();
-    default: return nullptr;
+    case 16:
+      return EVP_aes_128_gcm();
+    case 24:
+      return EVP_aes_192_gcm();
+    case 32:
+      return EVP_aes_256_gcm();
+    default:
+      return nullptr;
   }
 }
 
 const unsigned char* Bytes(const char* text) {
   return reinterpret_cast<const unsigned char*>(text);
 }
-unsigned char* Bytes(char* text) { return reinterpret_cast<unsigned char*>(text); }
+unsigned char* Bytes(char* text) {
+  return reinterpret_cast<unsigned char*>(text);
+}
 
 }  // namespace
 
@@ -78,6 +84,8 @@ std::optional<std::string> AesGcmOpen(std::string_view key, std::string_view sea
   return plain;
 }
 
-void Cleanse(std::string& secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+void Cleanse(std::string& secret) {
+  OPENSSL_cleanse(secret.data(), secret.size());
+}
 
 }  // namespace net

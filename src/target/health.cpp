@@ -91,8 +91,7 @@ async::Task<void> Target::CheckHealth() {
 async::Task<base::Result<contracts::AppResponse>> Target::RefuseUnhealthy() {
   static constexpr std::string_view kText = "app is not in a healthy state";
   co_return std::unexpected(
-      base::Error(base::Kind::kInternal,
-                  base::StrCat("rpc error: code = Internal desc = ", kText))
+      base::Error(base::Kind::kInternal, base::StrCat("rpc error: code = Internal desc = ", kText))
           .WithRemote({kGrpcInternal, std::string(kText), {}}));
 }
 

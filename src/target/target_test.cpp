@@ -93,8 +93,7 @@ struct Fixture {
         TargetServices{.loops = loops, .clients = clients, .resolver = [this]() -> net::Resolver& {
                          return *dns[static_cast<std::size_t>(async::Loop::Current()->index())];
                        }});
-    loops.RunOn(0,
-                [this] { Begin(); });
+    loops.RunOn(0, [this] { Begin(); });
   }
   void Begin() {
     target->Start([this](TargetState state) { states.push_back(state); },
@@ -233,13 +232,14 @@ TEST(Target, AnUnhealthyAppGetsNoCalls) {
   EXPECT_FALSE(fixture.target->healthy());
   EXPECT_EQ(fixture.Get(1), "");
   EXPECT_EQ(fixture.error.kind, base::Kind::kInternal);
-  EXPECT_EQ(fixture.error.message, "rpc error: code = Internal desc = app is not in a healthy state");
+  EXPECT_EQ(fixture.error.message,
+            "rpc error: code = Internal desc = app is not in a healthy state");
   EXPECT_EQ(fixture.target->state(), TargetState::kReady) << "it is there, only not well";
   app.sick = false;
   fixture.WaitForHealth(3);
   EXPECT_EQ(fixture.Get(0), "hello");
-  EXPECT_EQ(fixture.Health(), (std::vector<std::string>{
-                                  "healthy", "the app's /healthz answered 503", "healthy"}));
+  EXPECT_EQ(fixture.Health(),
+            (std::vector<std::string>{"healthy", "the app's /healthz answered 503", "healthy"}));
 }
 
 TEST(Target, NamesAreResolved) {

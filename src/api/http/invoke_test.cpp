@@ -80,6 +80,16 @@ TEST(Invoke, PassesTheRequestOnByteForByte) {
   EXPECT_EQ(exchange.informed, (std::vector<int>{103}));
 }
 
+TEST(Invoke, AQuestionMarkWithNothingBehindItStays) {
+  TestApp app;
+  HttpApi api(app.context);
+  for (const std::string method : {"/a/?", "/a/", "/a??", "/?"}) {
+    FakeExchange exchange("GET", "/v1.0/invoke/app/method" + method, {}, "");
+    app.Serve(api, exchange);
+    EXPECT_EQ(app.target.seen.target, method);
+  }
+}
+
 TEST(Invoke, StreamsBothWays) {
   TestApp app;
   HttpApi api(app.context);

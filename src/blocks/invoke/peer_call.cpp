@@ -127,12 +127,12 @@ base::Error PeerFailure(const base::Error& error) {
     case base::Kind::kCanceled:
       return grpc::ToError({grpc::Code::kCancelled, "context canceled", {}});
     case base::Kind::kUnreachable: {
-      base::Error unreachable =
-          grpc::ToError({grpc::Code::kUnavailable,
-                         base::StrCat("connection error: desc = ",
-                                      base::Quote(base::StrCat("transport: Error while dialing: ",
-                                                               error.message))),
-                         {}});
+      base::Error unreachable = grpc::ToError(
+          {grpc::Code::kUnavailable,
+           base::StrCat(
+               "connection error: desc = ",
+               base::Quote(base::StrCat("transport: Error while dialing: ", error.message))),
+           {}});
       // gRPC does not tell it from a broken connection, but another address may be tried at once.
       unreachable.kind = base::Kind::kUnreachable;
       return unreachable;

@@ -26,8 +26,8 @@ struct Peer {
   std::string authority;  // "ip:port"
 };
 
-/// All runtimes of an app in the order in which to try them: the first is picked at random, the next
-/// is for when no connection to the one before could be made.
+/// All runtimes of an app in the order in which to try them: the first is picked at random, the
+/// next is for when no connection to the one before could be made.
 class Peers {
  public:
   /// `all` has at least one element.

@@ -1,5 +1,5 @@
-// Service invocation: the shapes that requests and responses have between the API, the blocks, another
-// daprd and the app. Bodies stream; nothing here holds a whole one.
+// Service invocation: the shapes that requests and responses have between the API, the blocks,
+// another daprd and the app. Bodies stream; nothing here holds a whole one.
 #pragma once
 
 #include <memory>
@@ -41,7 +41,7 @@ struct InvokeRequest {
 /// status and `grpc_code` tells.
 struct InvokeResponse {
   int status = 200;
-  int grpc_code = -1;        // -1: the app is HTTP
+  int grpc_code = -1;  // -1: the app is HTTP
   std::string grpc_message;
   std::string grpc_details;  // serialized google.rpc.Status
   http::Headers headers;
