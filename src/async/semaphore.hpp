@@ -10,7 +10,6 @@ namespace async {
 
 class Semaphore {
  public:
-  class Acquiring;
   /// `limit` 0 = unlimited (Acquire never waits).
   explicit Semaphore(std::size_t limit) : limit_(limit) {}
 

@@ -7,12 +7,11 @@
 #include <string>
 
 #include "async/task.hpp"
+#include "http/http1_connection.hpp"
 #include "http/message.hpp"
 #include "http/server_core.hpp"
 
 namespace http {
-
-class Http1Connection;
 
 /// The SETTINGS payload of a request that asks for HTTP/2 by the book: `Upgrade` names h2c,
 /// `Connection` names both fields, and there is one HTTP2-Settings with a valid value.

@@ -20,7 +20,7 @@ class Http2Body final : public Body {
   Http2Body() = default;
   Http2Body(const Http2Body&) = delete;
   Http2Body& operator=(const Http2Body&) = delete;
-  ~Http2Body() { Discard(); }
+  ~Http2Body() override { Discard(); }
 
   // For the session.
   void Bind(Http2Session* session, int32_t id) {

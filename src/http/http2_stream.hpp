@@ -25,6 +25,7 @@ class Http2Stream {
 
   Http2Stream(const Http2Stream&) = delete;
   Http2Stream& operator=(const Http2Stream&) = delete;
+  virtual ~Http2Stream();
 
   int32_t id() const { return id_; }
   Http2Body& in() { return in_; }
@@ -36,7 +37,6 @@ class Http2Stream {
   friend class Http2Session;
   friend struct Http2Callbacks;
   explicit Http2Stream(Http2Session& session) : session_(&session) {}
-  virtual ~Http2Stream();
 
   /// One DATA frame's worth of output, at most `max` bytes. Called by nghttp2: must not call out.
   struct Piece {
