@@ -45,8 +45,9 @@ async::Task<void> StartInto(const Services& services, std::vector<InstanceConfig
 }
 
 // One step for all apps: each change of thread costs more than the step itself.
-async::Task<void> AnnounceAll(const std::vector<std::pair<Instance*, uint16_t>>& instances) {
-  for (const auto& [instance, port] : instances) co_await instance->Announce(port);
+// Nobody waits for it: a slow registry must not keep apps from being served, and peers ask again.
+void AnnounceAll(const std::vector<std::pair<Instance*, uint16_t>>& instances) {
+  for (const auto& [instance, port] : instances) instance->StartAnnouncing(port);
 }
 
 async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration grace) {
@@ -193,7 +194,7 @@ base::Status Host::Start() {
     }
     instance->MarkReady();
   }
-  loops_.RunTaskOn(0, [&] { return AnnounceAll(announce); });
+  loops_.RunOn(0, [&] { AnnounceAll(announce); });
   ready_ = true;
   return {};
 }
@@ -456,7 +457,7 @@ void Host::ReloadApps() {
     instance->MarkReady();
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
   }
-  loops_.RunTaskOn(0, [&] { return AnnounceAll(announce); });
+  loops_.RunOn(0, [&] { AnnounceAll(announce); });
   fresh.clear();
   for (auto& instance : gone) {
     const std::string& app_id = instance->app_id();

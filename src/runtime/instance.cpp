@@ -419,15 +419,18 @@ void Instance::MarkNotReady() {
   parts_->metadata->health().MarkNotReady();
 }
 
+void Instance::StartAnnouncing(uint16_t internal_port) {
+  if (services_.names) gate_.Spawn(Announce(internal_port));
+}
+
 async::Task<void> Instance::Announce(uint16_t internal_port) {
-  if (!services_.names) co_return;
   const contracts::Call call(
-      async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
+      gate_.context().Until(async::Loop::Current()->After(std::chrono::seconds(5))));
   auto status = co_await services_.names->Announce(call, {.app_id = config_.app_id,
                                                           .app_namespace = config_.app_namespace,
                                                           .address = services_.host_address,
                                                           .internal_port = internal_port});
-  if (!status) {
+  if (!status && !gate_.closing()) {
     log_.Warning(base::StrCat("other runtimes cannot find this app: ", status.error().message));
   }
 }

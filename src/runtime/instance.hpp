@@ -62,7 +62,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   http::Handler& public_api();
 
   /// Takes part in peers' name resolution from now on. Home loop.
-  async::Task<void> Announce(uint16_t internal_port);
+  void StartAnnouncing(uint16_t internal_port);
   /// From now on healthz answers 204.
   void MarkReady();
   /// From now on it answers 500: the process drains.
@@ -100,6 +100,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   void OnTargetState(contracts::TargetState state);
   void OnAppHealth(bool healthy, std::string_view why);
   void Ask();
+  async::Task<void> Announce(uint16_t internal_port);
   async::Task<void> AskApp();
 
   const Services& services_;
