@@ -66,6 +66,24 @@ std::string Fingerprint(const config::SharedApp& app) {
   return text;
 }
 
+// What keeps callers out and is not built yet: serving without it would be worse than not serving.
+base::Status RefuseUnenforced(const config::Configuration& configuration) {
+  const config::AccessControl& access = configuration.access_control;
+  if (!access.policies.empty() || !base::EqualsIgnoreCase(access.default_action, "allow")) {
+    return base::Fail(base::Kind::kUnimplemented,
+                      "the Configuration restricts callers in spec.accessControl, which this "
+                      "version cannot enforce yet: remove it, and keep callers out by other means");
+  }
+  for (const auto* pipeline : {&configuration.http_pipeline, &configuration.app_http_pipeline}) {
+    if (pipeline->empty()) continue;
+    return base::Fail(
+        base::Kind::kUnimplemented,
+        base::StrCat("the Configuration names the middleware ", pipeline->front().LogName(),
+                     ", which is not part of this version yet: remove it"));
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
@@ -82,6 +100,7 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
   if (!options.env.dapr_api_token.empty()) out.tokens.push_back({options.env.dapr_api_token, {}});
   if (options.internal_grpc_port != 0) out.internal_port = options.internal_grpc_port;
   ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(options.configs, env));
+  RETURN_IF_ERROR(RefuseUnenforced(out.configuration));
   config::ApplyOtelEnv(env, out.configuration);
   ASSIGN_OR_RETURN(out.resources, config::LoadResources(options.resources_paths,
                                                         options.env.namespace_name, out.app_id));
@@ -116,6 +135,7 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
   if (!app.config.empty()) {
     ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(app.config, env));
   }
+  RETURN_IF_ERROR(RefuseUnenforced(out.configuration));
   config::ApplyOtelEnv(env, out.configuration);
   const std::optional<std::string> name_space =
       options.env.namespace_name || !app.meta.namespace_name.empty()
