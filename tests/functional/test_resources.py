@@ -228,3 +228,24 @@ def test_secrets_never_reach_the_log(tmp_path) -> None:  # noqa: ANN001
         ready=False,
     ) as daprd:
         assert daprd.wait() == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({"accessControl": {"defaultAction": "deny", "trustDomain": "public"}}, "spec.accessControl"),
+        (
+            {"accessControl": {"policies": [{"appId": "a", "trustDomain": "public", "namespace": "b"}]}},
+            "spec.accessControl",
+        ),
+        (
+            {"httpPipeline": {"handlers": [{"name": "gate", "type": "middleware.http.bearer"}]}},
+            "gate (middleware.http.bearer",
+        ),
+    ],
+)
+def test_protection_that_is_not_built_yet_is_refused(spec: dict, named: str) -> None:
+    """Serving without what the operator relies on would be worse than not serving."""
+    with Daprd("app", config=configuration(spec), ready=False) as daprd:
+        assert daprd.wait() == 1
+        assert named in daprd.log_text() and "remove it" in daprd.log_text()
