@@ -246,6 +246,6 @@ def test_secrets_never_reach_the_log(tmp_path) -> None:  # noqa: ANN001
 )
 def test_protection_that_is_not_built_yet_is_refused(spec: dict, named: str) -> None:
     """Serving without what the operator relies on would be worse than not serving."""
-    with Daprd("app", config=configuration(spec), ready=False) as daprd:
+    with Daprd("app", configs={"c.yaml": configuration(spec)}, ready=False) as daprd:
         assert daprd.wait() == 1
         assert named in daprd.log_text() and "remove it" in daprd.log_text()
