@@ -20,6 +20,7 @@
 #include "config/options.hpp"
 #include "daprd/build_info.hpp"
 #include "daprd/component_table.hpp"
+#include "daprd/give_back.hpp"
 #include "daprd/wait.hpp"
 #include "runtime/folder_watch.hpp"
 #include "runtime/host.hpp"
@@ -251,6 +252,7 @@ int Run(config::Options options, Wakeups& wakeups) {
   log.Info(base::StrCat("dapr initialized. Status: Running. Init Elapsed ", elapsed.count(), "ms"));
   // From here on lines go through a thread, so that a slow reader of our output stalls no request.
   telemetry::Logger::Global().StartWriterThread();
+  daprd::GiveBackStartupPages();
 
   bool reload = false;
   bool reaped = true;
