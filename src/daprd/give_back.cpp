@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-// Set by the linker: the first byte of the file's image and the first after its code. Between them is
-// nothing that is ever written, relocations included.
+// Set by the linker: the first byte of the file's image and the first after its code. Between them
+// is nothing that is ever written, relocations included.
 extern "C" const char __executable_start;
 extern "C" const char etext;
 
