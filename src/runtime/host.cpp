@@ -194,8 +194,9 @@ base::Status Host::Start() {
     }
     instance->MarkReady();
   }
-  loops_.RunOn(0, [&] { AnnounceAll(announce); });
   ready_ = true;
+  RETURN_IF_ERROR(listeners_->StartAccepting());
+  loops_.at(0).Post([announce = std::move(announce)] { AnnounceAll(announce); });
   return {};
 }
 
@@ -456,6 +457,9 @@ void Host::ReloadApps() {
     [[maybe_unused]] auto logged = OpenAppPorts(*instance, announce);
     instance->MarkReady();
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
+  }
+  if (auto accepting = listeners_->StartAccepting(); !accepting) {
+    log_.Error(base::StrCat("a port is not served: ", accepting.error().message));
   }
   loops_.RunOn(0, [&] { AnnounceAll(announce); });
   fresh.clear();

@@ -49,8 +49,7 @@ base::Result<uint16_t> Listeners::OpenTcp(Port kind, const std::string& host, ui
   }
   ASSIGN_OR_RETURN(std::vector<net::Socket> sockets, net::BindTcpShared(host, port, loops_.size()));
   const uint16_t bound = net::LocalPort(sockets.front());
-  RETURN_IF_ERROR(Serve(wanted, std::move(sockets), app_id));
-  groups_.back().bound = bound;
+  Add(wanted, std::move(sockets), app_id).bound = bound;
   return bound;
 }
 
@@ -66,30 +65,46 @@ base::Status Listeners::OpenUnix(Port kind, const std::string& path, const std::
     ASSIGN_OR_RETURN(net::Socket more, net::Duplicate(sockets.front()));
     sockets.push_back(std::move(more));
   }
-  return Serve({kind, 0}, std::move(sockets), app_id);
+  Add({kind, 0}, std::move(sockets), app_id);
+  return {};
 }
 
-base::Status Listeners::Serve(const Wanted& wanted, std::vector<net::Socket> sockets,
-                              const std::string& app_id) {
-  const Port kind = wanted.kind;
+Listeners::Group& Listeners::Add(const Wanted& wanted, std::vector<net::Socket> sockets,
+                                 const std::string& app_id) {
   Group& group = groups_.emplace_back();
   group.wanted = wanted;
-  group.tag = Tag(kind, app_id);
+  group.tag = Tag(wanted.kind, app_id);
+  for (net::Socket& socket : sockets) {
+    group.per_loop.push_back(std::make_unique<net::Listener>(std::move(socket)));
+  }
+  return group;
+}
+
+base::Status Listeners::Accept(const Group& group, int loop) {
+  const auto at = static_cast<std::size_t>(loop);
+  http::Server* server = per_loop_[at].servers[static_cast<std::size_t>(group.tag->port)].get();
+  return group.per_loop[at]->Start(
+      loops_.at(loop),
+      [server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
+        server->Serve(std::move(stream), nullptr, tag);
+      },
+      [log = log_](const std::string& warning) { log.Warning(warning); });
+}
+
+base::Status Listeners::StartAccepting() {
+  // One turn a loop for all of them: each change of thread costs more than the step itself.
   std::vector<base::Status> results(static_cast<std::size_t>(loops_.size()));
+  std::vector<std::vector<const Group*>> failed(results.size());
   std::latch started_all(loops_.size());
   for (int i = 0; i < loops_.size(); ++i) {
-    group.per_loop.push_back(
-        std::make_unique<net::Listener>(std::move(sockets[static_cast<std::size_t>(i)])));
-    net::Listener* const listener = group.per_loop.back().get();
-    loops_.at(i).Post([&, i, listener] {
-      http::Server* server =
-          per_loop_[static_cast<std::size_t>(i)].servers[static_cast<std::size_t>(kind)].get();
-      results[static_cast<std::size_t>(i)] = listener->Start(
-          loops_.at(i),
-          [server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
-            server->Serve(std::move(stream), nullptr, tag);
-          },
-          [log = log_](const std::string& warning) { log.Warning(warning); });
+    loops_.at(i).Post([&, i, at = static_cast<std::size_t>(i)] {
+      for (const Group& group : groups_) {
+        if (group.accepting) continue;
+        if (auto accepts = Accept(group, i); !accepts) {
+          failed[at].push_back(&group);
+          results[at] = std::move(accepts);
+        }
+      }
       started_all.count_down();
     });
   }
@@ -98,9 +113,15 @@ base::Status Listeners::Serve(const Wanted& wanted, std::vector<net::Socket> soc
   for (base::Status& result : results) {
     if (!result) status = std::move(result);
   }
-  if (!status) {
-    CloseGroup(group);
-    groups_.pop_back();
+  for (Group& group : groups_) group.accepting = true;
+  for (const auto& groups : failed) {
+    for (const Group* broken : groups) {
+      std::erase_if(groups_, [&](Group& group) {
+        if (&group != broken) return false;
+        CloseGroup(group);
+        return true;
+      });
+    }
   }
   return status;
 }

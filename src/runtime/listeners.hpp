@@ -38,11 +38,15 @@ class Listeners {
     bool operator==(const Wanted&) const = default;
   };
 
-  /// Listens on every loop. Port 0 takes a free one; the port in use is returned. `app_id` as in
-  /// ListenerTag. An app that listens already on what is wanted goes on as it is.
+  /// Binds a socket for every loop; callers queue there until StartAccepting. Port 0 takes a free
+  /// one; the port in use is returned. `app_id` as in ListenerTag. An app that listens already on
+  /// what is wanted goes on as it is.
   base::Result<uint16_t> OpenTcp(Port kind, const std::string& host, uint16_t port,
                                  const std::string& app_id);
   base::Status OpenUnix(Port kind, const std::string& path, const std::string& app_id);
+  /// Serves what was opened since the last call, all of it in one turn of each loop. What cannot be
+  /// served is closed, and the first error returned.
+  base::Status StartAccepting();
   /// Stops the listeners of one app that has ports of its own, but for those in `keep`.
   void CloseApp(const std::string& app_id, const std::vector<Wanted>& keep);
   /// Stops accepting everywhere.
@@ -59,13 +63,14 @@ class Listeners {
     const ListenerTag* tag = nullptr;
     Wanted wanted{};
     uint16_t bound = 0;
+    bool accepting = false;
     std::vector<std::unique_ptr<net::Listener>> per_loop;
   };
   struct PerLoop {
     std::array<std::unique_ptr<http::Server>, kKinds> servers;
   };
-  base::Status Serve(const Wanted& wanted, std::vector<net::Socket> sockets,
-                     const std::string& app_id);
+  Group& Add(const Wanted& wanted, std::vector<net::Socket> sockets, const std::string& app_id);
+  base::Status Accept(const Group& group, int loop);
   const ListenerTag* Tag(Port kind, const std::string& app_id);
   void CloseGroup(Group& group);
   static async::Task<void> DrainLoop(PerLoop& part, async::TimePoint until, std::size_t& cut);

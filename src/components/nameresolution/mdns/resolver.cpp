@@ -20,6 +20,7 @@ constexpr auto kAskAgain = std::chrono::milliseconds(300);  // a datagram may be
 constexpr auto kPatience = std::chrono::seconds(2);         // of a caller, window included
 constexpr auto kRefreshInterval = std::chrono::seconds(30);
 constexpr auto kAnnounceAgain = std::chrono::seconds(1);
+constexpr auto kBetweenAnnouncements = std::chrono::milliseconds(1);
 constexpr uint32_t kTtl = 120;
 constexpr int kMostPerTurn = 64;
 
@@ -238,17 +239,20 @@ async::Task<base::Status> Resolver::Announce(const contracts::Call& /*call*/,
   } else {
     cache_.AddOwn(registration.app_id, instance.name, std::move(endpoint), {});
   }
-  SendEverywhere(WriteResponse(instance, kTtl));
-  gate_.Spawn(AnnounceAgain(std::move(registration.app_id)));
+  // Hundreds of apps that start together take turns: a burst would hold up the loop, and switches
+  // drop what comes at once.
+  const async::TimePoint turn = std::max(home_->now(), next_turn_);
+  next_turn_ = turn + kBetweenAnnouncements;
+  gate_.Spawn(AnnounceTwice(std::move(registration.app_id), turn));
   co_return base::Status();
 }
 
-async::Task<void> Resolver::AnnounceAgain(std::string app_id) {
+async::Task<void> Resolver::AnnounceTwice(std::string app_id, async::TimePoint turn) {
   const async::Context context = gate_.context();
-  if (co_await async::Sleep(context, home_->After(kAnnounceAgain)) != async::Wake::kReady) {
-    co_return;
-  }
-  if (const Instance* instance = responder_.Find(app_id)) {
+  for (const async::TimePoint at : {turn, turn + kAnnounceAgain}) {
+    if (at > home_->now() && co_await async::Sleep(context, at) != async::Wake::kReady) co_return;
+    const Instance* instance = responder_.Find(app_id);
+    if (!instance) co_return;
     SendEverywhere(WriteResponse(*instance, kTtl));
   }
 }

@@ -49,7 +49,7 @@ class Resolver final : public contracts::NameResolver {
   async::Task<void> RefreshLoop();
   async::Task<void> Browse(std::string app_id);
   async::Task<void> AnswerLate();
-  async::Task<void> AnnounceAgain(std::string app_id);
+  async::Task<void> AnnounceTwice(std::string app_id, async::TimePoint turn);
 
   async::Loop* home_ = nullptr;
   std::string host_name_;
@@ -57,6 +57,7 @@ class Resolver final : public contracts::NameResolver {
   std::vector<std::unique_ptr<MulticastSocket>> sockets_;
   Responder responder_;
   Cache cache_;
+  async::TimePoint next_turn_;  // when the next app may be announced
   async::Gate gate_;
 };
 
