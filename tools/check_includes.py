@@ -33,7 +33,6 @@ THIRD_PARTY = [
     (r"(google/protobuf/|.*\.pb\.h$)",
      ["grpc", "api/grpc", "control", "components/pluggable", "runtime"], "protobuf"),
     (r"sqlite3", ["components/*/sqlite*"], "SQLite"),
-    (r"CLI/", ["config"], "CLI11"),
     (r"yaml-cpp/", ["config"], "yaml-cpp"),
     (r"jemalloc/", ["daprd"], "jemalloc"),
     (r"boost/asio|boost/beast", [], "Boost.Asio and Beast"),

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # One package a word; a|b means the first of them that this Debian release has.
 BUILD_PACKAGES=(clang-19 lld-19 cmake ninja-build ccache pkg-config make python3 ca-certificates
   'libboost-json1.81-dev|libboost-json-dev' libssl-dev libnghttp2-dev libc-ares-dev libprotobuf-dev
-  protobuf-compiler libyaml-cpp-dev libcli11-dev libsqlite3-dev libre2-dev zlib1g-dev
+  protobuf-compiler libyaml-cpp-dev libsqlite3-dev libre2-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 LINT_PACKAGES=(clang-format-19 clang-tidy-19)
 TEST_PACKAGES=(libclang-rt-19-dev llvm-19 python3-venv python3-pip python3-pytest

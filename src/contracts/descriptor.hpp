@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "config/properties.hpp"
 #include "contracts/name_resolver.hpp"
+#include "contracts/pubsub.hpp"
 #include "contracts/secret_store.hpp"
 #include "contracts/state_store.hpp"
 
@@ -37,7 +38,7 @@ struct Field {
 
 /// Makes an unstarted component. The kind of component is the alternative that is held.
 using Factory = std::variant<std::unique_ptr<StateStore> (*)(), std::unique_ptr<SecretStore> (*)(),
-                             std::unique_ptr<NameResolver> (*)()>;
+                             std::unique_ptr<NameResolver> (*)(), std::unique_ptr<PubSub> (*)()>;
 
 struct Descriptor {
   std::string type;                   // "state.sqlite"

@@ -61,7 +61,7 @@ class SeriesTable {
       if (left < sizeof(size) + part.size()) return false;
       std::memcpy(&size, at, sizeof(size));
       if (size != part.size()) return false;
-      if (std::memcmp(at + sizeof(size), part.data(), part.size()) != 0) return false;
+      if (std::string_view(at + sizeof(size), size) != part) return false;
       at += sizeof(size) + part.size();
       left -= sizeof(size) + part.size();
     }

@@ -168,7 +168,8 @@ def pin(daprd: Daprd) -> None:
     """The runtime's threads on the last core, when there is more than one."""
     assert daprd.process
     for thread in os.listdir(f"/proc/{daprd.process.pid}/task"):
-        os.sched_setaffinity(int(thread), {CORES[-1]})
+        with contextlib.suppress(ProcessLookupError):  # one that ends meanwhile
+            os.sched_setaffinity(int(thread), {CORES[-1]})
 
 
 # Many app-ids.
