@@ -11,23 +11,13 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "config/app_protocol.hpp"
 #include "config/env.hpp"
 
 namespace config {
 
 enum class Mode { kStandalone, kKubernetes };
-enum class AppProtocol { kHttp, kHttps, kH2c, kGrpc, kGrpcs };
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kFatal };
-
-/// Case is ignored; "" means http. None for anything else.
-std::optional<AppProtocol> ParseAppProtocol(std::string_view text);
-std::string_view AppProtocolName(AppProtocol protocol);
-inline bool IsGrpc(AppProtocol p) {
-  return p == AppProtocol::kGrpc || p == AppProtocol::kGrpcs;
-}
-inline bool IsTls(AppProtocol p) {
-  return p == AppProtocol::kHttps || p == AppProtocol::kGrpcs;
-}
 std::string_view LogLevelName(LogLevel level);
 
 /// What comes from environment variables alone. Tokens in here must not be logged.

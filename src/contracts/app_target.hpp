@@ -11,18 +11,15 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "config/app_protocol.hpp"
 #include "contracts/call.hpp"
 #include "http/client.hpp"
 #include "http/message.hpp"
 
 namespace contracts {
 
-enum class AppProtocol : uint8_t { kHttp, kHttps, kH2c, kGrpc, kGrpcs };
-/// "http", "https", "h2c", "grpc", "grpcs".
-std::string_view AppProtocolName(AppProtocol protocol);
-inline bool IsGrpc(AppProtocol protocol) {
-  return protocol == AppProtocol::kGrpc || protocol == AppProtocol::kGrpcs;
-}
+using config::AppProtocol;
+using config::IsGrpc;
 
 enum class TargetState : uint8_t {
   kReady,        // at least one endpoint is believed to answer

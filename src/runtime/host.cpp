@@ -44,12 +44,6 @@ async::Task<void> StartInto(const Services& services, std::vector<InstanceConfig
   }
 }
 
-// One step for all apps: each change of thread costs more than the step itself.
-// Nobody waits for it: a slow registry must not keep apps from being served, and peers ask again.
-void AnnounceAll(const std::vector<std::pair<Instance*, uint16_t>>& instances) {
-  for (const auto& [instance, port] : instances) instance->StartAnnouncing(port);
-}
-
 async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration grace) {
   if (withdraw) co_await instance.Withdraw();
   co_await instance.Stop(grace);
@@ -63,10 +57,6 @@ async::Task<void> StopSideBySide(const std::vector<std::pair<Instance*, bool>>& 
   }
   const async::Context patient;
   co_await gate.Close(patient);
-}
-
-async::Task<void> WithdrawOne(Instance& instance) {
-  co_await instance.Withdraw();
 }
 
 }  // namespace
@@ -196,8 +186,16 @@ base::Status Host::Start() {
   }
   ready_ = true;
   RETURN_IF_ERROR(listeners_->StartAccepting());
-  loops_.at(0).Post([announce = std::move(announce)] { AnnounceAll(announce); });
+  AnnounceAll(std::move(announce));
   return {};
+}
+
+void Host::AnnounceAll(std::vector<std::pair<Instance*, uint16_t>> instances) {
+  // One step for all apps: each change of thread costs more than the step itself. Nobody waits for
+  // it: a slow registry must not keep apps from being served, and peers ask again.
+  loops_.at(0).Post([instances = std::move(instances)] {
+    for (const auto& [instance, port] : instances) instance->StartAnnouncing(port);
+  });
 }
 
 void Host::StartNameResolution(const config::Configuration& configuration) {
@@ -219,29 +217,6 @@ async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::C
   CO_ASSIGN_OR_RETURN(net::Resolved resolved,
                       co_await services_->dns().Resolve(context, host, port));
   co_return std::move(resolved.addresses);
-}
-
-base::Result<Host::Apps> Host::ReadApps() {
-  ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
-  for (const std::string& error : apps.errors) log_.Error(error);
-  ASSIGN_OR_RETURN(const config::Configuration configuration,
-                   config::LoadConfiguration(options_.configs, setup_.env));
-  ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
-  for (const std::string& warning : parsed.warnings) log_.Warning(warning);
-  Apps out;
-  out.unreadable = !apps.errors.empty();
-  for (const config::SharedApp& app : apps.apps) {
-    auto config = ConfigFromSharedApp(app, parsed, configuration, options_, setup_.env, log_);
-    if (config) {
-      out.configs.push_back(std::move(*config));
-    } else {
-      log_.WithAppId(app.app_id)
-          .Error(base::StrCat("app ", app.app_id, " cannot be served as described in ",
-                              app.source.ToString(), ": ", config.error().message));
-      out.broken.push_back(app.app_id);
-    }
-  }
-  return out;
 }
 
 base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig config) {
@@ -388,90 +363,6 @@ base::Status Host::OpenAppPorts(Instance& instance,
   }
   if (internal != 0) announce.emplace_back(&instance, internal);
   return status;
-}
-
-void Host::ReloadApps() {
-  auto apps = ReadApps();
-  if (!apps) {
-    log_.Error(base::StrCat("apps stay as they are: ", apps.error().message));
-    return;
-  }
-  std::vector<std::shared_ptr<Instance>> next;
-  std::vector<std::shared_ptr<Instance>> gone;
-  std::vector<std::shared_ptr<Instance>> fresh;
-  const auto old_form = [&](const std::string& app_id) -> std::shared_ptr<Instance> {
-    for (const auto& instance : instances_) {
-      if (instance->app_id() == app_id) return instance;
-    }
-    return nullptr;
-  };
-  for (InstanceConfig& config : apps->configs) {
-    const std::string app_id = config.app_id;
-    auto old = old_form(app_id);
-    if (old && old->config().fingerprint == config.fingerprint) {
-      next.push_back(std::move(old));
-      continue;
-    }
-    auto instance = StartInstance(std::move(config));
-    if (instance) {
-      next.push_back(*instance);
-      fresh.push_back(std::move(*instance));
-      if (old) gone.push_back(std::move(old));
-      continue;
-    }
-    log_.WithAppId(app_id).Error(base::StrCat("app ", app_id, " could not be started",
-                                              old ? " and goes on as it was: " : ": ",
-                                              instance.error().message));
-    if (old) next.push_back(std::move(old));
-  }
-  for (auto& instance : instances_) {
-    const std::string& app_id = instance->app_id();
-    const auto is_it = [&](const auto& other) { return other->app_id() == app_id; };
-    if (std::any_of(next.begin(), next.end(), is_it)) continue;
-    const bool broken =
-        std::find(apps->broken.begin(), apps->broken.end(), app_id) != apps->broken.end();
-    // A document with a mistake in it must not end the app it is meant for.
-    if (broken || apps->unreadable) {
-      log_.WithAppId(app_id).Warning(
-          base::StrCat("app ", app_id, " goes on as it was: ",
-                       broken ? "its document has an error"
-                              : "no document describes it, but some documents could not be read"));
-      next.push_back(instance);
-    } else {
-      gone.push_back(instance);
-    }
-  }
-  // Ports go before others are opened, because one app may take over another's; those that an app
-  // keeps stay open.
-  for (const auto& old : gone) {
-    std::vector<Listeners::Wanted> keep;
-    for (const auto& instance : fresh) {
-      if (instance->app_id() == old->app_id()) keep = WantedPorts(instance->config());
-    }
-    listeners_->CloseApp(old->app_id(), keep);
-  }
-  instances_ = std::move(next);
-  Publish();
-  std::vector<std::pair<Instance*, uint16_t>> announce;
-  for (auto& instance : fresh) {
-    [[maybe_unused]] auto logged = OpenAppPorts(*instance, announce);
-    instance->MarkReady();
-    log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
-  }
-  if (auto accepting = listeners_->StartAccepting(); !accepting) {
-    log_.Error(base::StrCat("a port is not served: ", accepting.error().message));
-  }
-  loops_.RunOn(0, [&] { AnnounceAll(announce); });
-  fresh.clear();
-  for (auto& instance : gone) {
-    const std::string& app_id = instance->app_id();
-    if (!IsServed(app_id)) {
-      loops_.RunTaskOn(0, [&] { return WithdrawOne(*instance); });
-      log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
-    }
-    retired_.push_back(std::move(instance));
-  }
-  Reap();
 }
 
 bool Host::AllAppsUnhealthy() const {

@@ -79,6 +79,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   bool IsServed(const std::string& app_id) const;
   void CloseAll();
   base::Status OpenProcessPorts();
+  void AnnounceAll(std::vector<std::pair<Instance*, uint16_t>> instances);
   std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
   // Opens all that can be opened; the error is the first one. `announce` gets what peers are to be
   // told.

@@ -232,7 +232,7 @@ void Instance::MakeMetadata() {
     blocks::meta::AppConnection out;
     if (target.port == 0) return out;
     out.port = target.port;
-    out.protocol = contracts::AppProtocolName(target.protocol);
+    out.protocol = config::AppProtocolName(target.protocol);
     out.channel_address = target.host;
     out.max_concurrency = target.max_concurrency;
     if (target.health_check) {

@@ -5,22 +5,6 @@
 namespace runtime {
 namespace {
 
-contracts::AppProtocol Protocol(config::AppProtocol protocol) {
-  switch (protocol) {
-    case config::AppProtocol::kHttp:
-      return contracts::AppProtocol::kHttp;
-    case config::AppProtocol::kHttps:
-      return contracts::AppProtocol::kHttps;
-    case config::AppProtocol::kH2c:
-      return contracts::AppProtocol::kH2c;
-    case config::AppProtocol::kGrpc:
-      return contracts::AppProtocol::kGrpc;
-    case config::AppProtocol::kGrpcs:
-      return contracts::AppProtocol::kGrpcs;
-  }
-  return contracts::AppProtocol::kHttp;
-}
-
 // What flags say for every app: patience and health checks.
 void FillTarget(const config::Options& options, target::TargetConfig& target) {
   target.wake_timeout = options.app_wake_timeout;
@@ -93,7 +77,7 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
   out.app_namespace = options.Namespace();
   out.target.host = options.app_channel_address;
   out.target.port = options.app_port;
-  out.target.protocol = Protocol(options.app_protocol);
+  out.target.protocol = options.app_protocol;
   out.target.max_concurrency = static_cast<int>(options.app_max_concurrency);
   out.target.api_token = options.env.app_api_token;
   FillTarget(options, out.target);
@@ -120,7 +104,7 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
       app.meta.namespace_name.empty() ? options.Namespace() : app.meta.namespace_name;
   out.target.host = app.target.address;
   out.target.port = app.target.port;
-  out.target.protocol = Protocol(app.target.protocol);
+  out.target.protocol = app.target.protocol;
   out.target.max_concurrency = static_cast<int>(app.target.max_concurrency);
   FillTarget(options, out.target);
   out.app_token = app.target.api_token;
