@@ -77,6 +77,8 @@ class Wakeups {
     if (fds[2].revents && folder_->Changed()) return {What::kFolder};
     return {What::kNothing};
   }
+  /// Whether the watched folder has changed since it was last told or asked.
+  bool FolderChanged() { return folder_ && folder_->Changed(); }
   int signals() const { return signals_; }
 
  private:
@@ -266,7 +268,7 @@ int Run(config::Options options, Wakeups& wakeups) {
     }
     if (event.what == Wakeups::What::kNothing) continue;
     if (event.what == Wakeups::What::kTimeout) {
-      if (std::exchange(reload, false)) host.ReloadApps();
+      if (reload) reload = !host.ReloadApps([&] { return wakeups.FolderChanged(); });
       reaped = host.Reap();
       continue;
     }

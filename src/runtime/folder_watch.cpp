@@ -12,8 +12,9 @@ namespace runtime {
 namespace {
 
 // IN_CREATE of a symbolic link and IN_MOVED_TO over one are how a mounted ConfigMap changes.
-constexpr uint32_t kContents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                               IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
+// IN_MODIFY tells of a file that is being written, whose contents are not to be relied on yet.
+constexpr uint32_t kContents = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM |
+                               IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
 
 std::string Parent(std::string path) {

@@ -40,8 +40,9 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   base::Status Start();
   /// Reads --apps-path again and brings the Instances in line: new apps start, changed ones are
   /// replaced, missing ones end; the others are not touched. What cannot be read, or cannot start,
-  /// leaves the app it is about as it was. Errors are logged.
-  void ReloadApps();
+  /// leaves the app it is about as it was. Errors are logged. False if `superseded` said, after the
+  /// folder was read, that it has changed again: then nothing was done, and another call is due.
+  bool ReloadApps(const std::function<bool()>& superseded = {});
   /// Ends the apps that a reload took out, once their last request is over. False while some are
   /// left: call again in a while.
   bool Reap();

@@ -37,11 +37,13 @@ base::Result<Host::Apps> Host::ReadApps() {
   return out;
 }
 
-void Host::ReloadApps() {
+bool Host::ReloadApps(const std::function<bool()>& superseded) {
   auto apps = ReadApps();
+  // What was read may be half of what is being written, such as a file that was just emptied.
+  if (superseded && superseded()) return false;
   if (!apps) {
     log_.Error(base::StrCat("apps stay as they are: ", apps.error().message));
-    return;
+    return true;
   }
   std::vector<std::shared_ptr<Instance>> next;
   std::vector<std::shared_ptr<Instance>> gone;
@@ -119,6 +121,7 @@ void Host::ReloadApps() {
     retired_.push_back(std::move(instance));
   }
   Reap();
+  return true;
 }
 
 }  // namespace runtime

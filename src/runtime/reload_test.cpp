@@ -126,6 +126,15 @@ TEST(Reload, MistakesLeaveAppsAsTheyWere) {
   EXPECT_EQ(served.Call("two"), "hello from two");
 }
 
+TEST(Reload, AFolderThatIsBeingWrittenIsNotActedUpon) {
+  Served served;
+  served.folder.Write("one.yaml", "");  // as it stands between an editor's truncation and its write
+  EXPECT_FALSE(served.runtime->host->ReloadApps([] { return true; }));
+  EXPECT_EQ(served.Call("one"), "hello from one");
+  EXPECT_TRUE(served.runtime->host->ReloadApps([] { return false; }));
+  EXPECT_EQ(served.Status("one"), 421);
+}
+
 TEST(Reload, PortsMoveBetweenAppsAndStayOpenWhereTheyDoNotChange) {
   Served served;
   const uint16_t port = FreePort();
