@@ -1,4 +1,4 @@
-"""Starts and measures the processes of one benchmark run: the runtime, nginx and the load tools."""
+"""Starts and measures the processes of one benchmark run: the runtime and nginx."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -50,6 +49,10 @@ def resident_kib(pid: int) -> int:
     return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
 
+class NotStarted(Exception):
+    """What a row needs does not come up; the text says what and why."""
+
+
 class Process:
     """A child that is always ended, with its CPU time and memory."""
 
@@ -75,8 +78,10 @@ class Process:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.01)
-        self.log.seek(0)
-        raise SystemExit(f"{self.name} did not come up on {port}:\n{self.log.read()[-2000:]}")
+        raise NotStarted(f"{self.name} did not come up on {port}:\n{self.output()[-2000:]}")
+
+    def output(self) -> str:
+        return Path(self.log.name).read_text(errors="replace")
 
     def stop(self) -> None:
         if self.child.poll() is None:
@@ -123,82 +128,6 @@ def proxy_server(port: int, upstream: int) -> str:
       proxy_pass http://u{port}; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""
 
 
-@dataclass
-class Load:
-    requests: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-    failed: int
-
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
-
-
-def _millis(text: str) -> float:
-    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
-    if not found:  # wrk prints "-nan" when it has too few samples
-        return float("nan")
-    number, unit = found.groups()
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
-
-
-# Makes the calls (Host and path) in turn, from requests that are written once.
-IN_TURN = """
-local calls, made, last = {%s}, {}, 0
-function init(args)
-  for i, call in ipairs(calls) do
-    wrk.headers["Host"] = call[1]
-    made[i] = wrk.format("GET", call[2])
-  end
-end
-function request() last = last %% #made + 1 return made[last] end
-"""
-
-
-def wrk(url: str, seconds: int, connections: int = 32, calls: list[tuple[str, str]] | None = None) -> Load:
-    """One URL again and again, or `calls` in turn at the server of the URL."""
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        if calls:
-            script.write(IN_TURN % ", ".join(f'{{"{host}", "{path}"}}' for host, path in calls))
-            script.flush()
-            argv += ["-s", script.name]
-        text = subprocess.run([*argv, url], capture_output=True, text=True, check=True).stdout
-    requests, duration = re.search(r"(\d+) requests in ([\d.]+\w+)", text).groups()
-    failed = sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", text))
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
-    if errors:
-        failed += sum(int(n) for n in errors.groups())
-    return Load(
-        int(requests),
-        _millis(duration) / 1000,
-        _millis(re.search(r"50%\s+(\S+)", text).group(1)),
-        _millis(re.search(r"99%\s+(\S+)", text).group(1)),
-        failed,
-    )
-
-
-def h2load_grpc(port: int, path: str, message: bytes, seconds: int) -> Load:
-    """A unary gRPC call again and again over 32 connections, one call at a time on each."""
-    with tempfile.TemporaryDirectory(prefix="bench-h2load-") as folder:
-        body, log = Path(folder, "body"), Path(folder, "log")
-        body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
-        argv = ["h2load", "-t1", "-c32", "-m1", f"-D{seconds}", f"--data={body}", f"--log-file={log}"]
-        for header in ["content-type: application/grpc", "te: trailers"]:
-            argv += ["-H", header]
-        text = subprocess.run(
-            [*argv, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
-        ).stdout
-        # A line is: start, HTTP status, microseconds.
-        times = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
-    failed = int(re.search(r"(\d+) failed", text).group(1))
-    done = int(re.search(r"(\d+) 2xx", text).group(1))
-    middle, late = (times[int(len(times) * share)] / 1000 for share in (0.5, 0.99))
-    return Load(done, seconds, middle, late, failed)
-
-
 def stripped_size(binary: Path) -> int:
     """Bytes of the binary without symbols, whether or not it still has them."""
     with tempfile.NamedTemporaryFile() as copy:
@@ -216,3 +145,10 @@ def http_get(url: str, headers: dict[str, str] | None = None) -> tuple[int, byte
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def http_post(url: str, body: str) -> None:
+    request = urllib.request.Request(
+        url, body.encode(), {"Content-Type": "application/json"}, method="POST")
+    with urllib.request.urlopen(request, timeout=5) as response:
+        response.read()

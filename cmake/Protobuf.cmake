@@ -74,7 +74,7 @@ function(dapr_descriptor_set target)
   set(set ${CMAKE_BINARY_DIR}/proto_gen/${target}.bin)
   set(code ${CMAKE_BINARY_DIR}/proto_gen/${target}.cpp)
   list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/proto/ OUTPUT_VARIABLE files
-       REGEX "^(dapr|grpc|google/rpc)/")
+       REGEX "^(dapr|grpc|google/rpc|keda)/")
   list(TRANSFORM files PREPEND ${protobuf_INCLUDE}/ REGEX "^google/protobuf/")
   # protoc tells the imports of one file only.
   file(GLOB_RECURSE imports ${CMAKE_SOURCE_DIR}/proto/*.proto)

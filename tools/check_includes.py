@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 
 # A folder includes itself and folders left of it.
-ORDER = ("base async net http grpc telemetry config contracts resiliency components control target "
-         "blocks api runtime daprd").split()
+ORDER = ("base cel async net http grpc telemetry config contracts resiliency components control "
+         "target blocks api runtime daprd").split()
 
 # Edges that the order would allow and the design does not: these meet only through contracts/.
 FORBIDDEN = {
@@ -28,11 +28,16 @@ VENDOR_USERS = {"daprd"}
 # Headers of libraries and the folders that may include them: a folder with all below it. `*` is one
 # path element. The first pattern that matches decides; what matches none is free.
 THIRD_PARTY = [
-    (r"(openssl/|ares)", ["async", "net", "components/*/*", "components/crypto"], "OpenSSL or c-ares"),
+    (r"(openssl/|ares)", ["async", "net", "components/*/*", "components/crypto", "components/postgres"],
+     "OpenSSL or c-ares"),
+    (r"(postgresql/|libpq)", ["components/postgres"], "libpq"),
     (r"nghttp2/", ["http"], "nghttp2"),
     (r"(google/protobuf/|.*\.pb\.h$)",
      ["grpc", "api/grpc", "control", "components/pluggable", "runtime"], "protobuf"),
-    (r"sqlite3", ["components/*/sqlite*"], "SQLite"),
+    (r"sqlite3", ["components/sqlite"], "SQLite"),
+    (r"hiredis/", ["components/redis"], "hiredis"),
+    (r"librdkafka/", ["components/kafka"], "librdkafka"),
+    (r"amqp(_framing)?\.h", ["components/rabbitmq"], "librabbitmq"),
     (r"yaml-cpp/", ["config"], "yaml-cpp"),
     (r"jemalloc/", ["daprd"], "jemalloc"),
     (r"boost/asio|boost/beast", [], "Boost.Asio and Beast"),

@@ -9,12 +9,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # One package a word; a|b means the first of them that this Debian release has.
 BUILD_PACKAGES=(clang-19 lld-19 cmake ninja-build ccache pkg-config make python3 ca-certificates
   'libboost-json1.81-dev|libboost-json-dev' libssl-dev libnghttp2-dev libc-ares-dev libprotobuf-dev
-  protobuf-compiler libyaml-cpp-dev libsqlite3-dev libre2-dev zlib1g-dev
+  protobuf-compiler libyaml-cpp-dev libsqlite3-dev libre2-dev zlib1g-dev libhiredis-dev libpq-dev
+  librdkafka-dev liblz4-dev libzstd-dev librabbitmq-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 LINT_PACKAGES=(clang-format-19 clang-tidy-19)
 TEST_PACKAGES=(libclang-rt-19-dev llvm-19 python3-venv python3-pip python3-pytest
   python3-pytest-timeout python3-grpcio python3-protobuf python3-yaml nginx-light wrk
-  nghttp2-client sqlite3 curl openssl procps iproute2)
+  nghttp2-client sqlite3 curl openssl procps iproute2 'postgresql-15|postgresql' redis-server redis-sentinel redis-tools
+  mosquitto rabbitmq-server 'openjdk-17-jdk-headless|default-jdk-headless' maven)
 
 # binary=folder below tools/go=package
 GO_TOOLS=(h2spec=h2spec=github.com/summerwind/h2spec/cmd/h2spec
@@ -82,6 +84,34 @@ install_packages() {
   say "${#install[@]} packages installed in $((SECONDS - started)) s"
 }
 
+# libpq.a of libpq-dev needs two archives that Debian ships with the server's development files only,
+# and these depend on clang 14 and LLVM. So the package is fetched and just the archives are taken
+# out of it.
+postgres_archives() {
+  local folder=.tools/lib/postgres version key temp deb package root=()
+  version=$(dpkg-query -W -f '${Version}' libpq-dev)
+  package=postgresql-server-dev-${version%%.*}
+  key=$folder/$version
+  [[ -e $key && -e $folder/libpgcommon_shlib.a && -e $folder/libpgport_shlib.a ]] && return
+  mkdir -p "$folder"
+  temp=$(mktemp -d .tools/deb.XXXXXX)
+  if ! (cd "$temp" && apt-get download "$package=$version") >.tools/apt.log 2>&1; then
+    [[ $EUID -eq 0 ]] || root=(sudo)
+    "${root[@]}" apt-get update -qq >.tools/apt.log 2>&1 || true
+    (cd "$temp" && { apt-get download "$package=$version" || apt-get download "$package"; }) \
+      >>.tools/apt.log 2>&1 ||
+      { rm -rf "$temp"; tail -5 .tools/apt.log >&2; die "cannot fetch $package (.tools/apt.log)"; }
+  fi
+  deb=$(echo "$temp"/*.deb)
+  rm -f "$folder"/*
+  dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$folder" --wildcards --strip-components=6 \
+    './usr/lib/postgresql/*/lib/libpgcommon_shlib.a' './usr/lib/postgresql/*/lib/libpgport_shlib.a' ||
+    { rm -rf "$temp"; die "$package has not the archives that libpq.a needs"; }
+  rm -rf "$temp"
+  touch "$key"
+  say "took the archives libpq.a needs out of $package"
+}
+
 # The SDK and grpcio at pinned versions. Without the package index the core suites still run, on
 # Debian's own pytest and grpcio; the suites that need the SDK report themselves as skipped.
 python_venv() {
@@ -147,16 +177,43 @@ go_tools() {
   done
 }
 
+# The broker that the tests of Kafka start: its jars from Maven Central, in .tools/kafka.
+kafka_jars() {
+  local folder=.tools/kafka key started=$SECONDS
+  key=$(sha256sum <tools/kafka/pom.xml | cut -c1-64)
+  [[ $(cat $folder/key 2>/dev/null) == "$key" ]] && return
+  say "fetching Kafka's jars"
+  rm -rf $folder
+  mkdir -p $folder
+  if mvn -q -B -f tools/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+    "-DoutputDirectory=$PWD/$folder/lib" >.tools/kafka.log 2>&1; then
+    echo "$key" >$folder/key
+    say "Kafka's jars fetched in $((SECONDS - started)) s"
+  else
+    rm -rf $folder
+    tail -3 .tools/kafka.log >&2
+    say "cannot fetch Kafka's jars (.tools/kafka.log): its tests will fail"
+  fi
+}
+
 main() {
   local group=${1:-all}
   case $group in
-    build) install_packages "${BUILD_PACKAGES[@]}" ;;
-    lint) install_packages "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}" ;;
-    test) install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; python_venv; go_tools ;;
-    all)
-      install_packages "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    build) install_packages "${BUILD_PACKAGES[@]}"; postgres_archives ;;
+    lint) install_packages "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}"; postgres_archives ;;
+    test)
+      install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+      postgres_archives
       python_venv
       go_tools
+      kafka_jars
+      ;;
+    all)
+      install_packages "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+      postgres_archives
+      python_venv
+      go_tools
+      kafka_jars
       ;;
     *) die "unknown group '$group'; use build, lint, test or all" ;;
   esac

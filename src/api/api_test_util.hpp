@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/app_context.hpp"
+#include "api/pubsub_test_util.hpp"
 #include "api/store_test_util.hpp"
 #include "async/loop_group.hpp"
 #include "blocks/invoke/callee.hpp"
@@ -159,14 +160,21 @@ class TestApp {
     std::vector<blocks::state::NamedStore> stores;
     std::vector<blocks::secrets::NamedStore> secret_stores;
     if (with_stores) {
-      stores.push_back({.name = "store",
-                        .store = std::make_shared<MapStore>(),
-                        .prefix = *blocks::state::KeyPrefix::Make("", "store", "app", "ns"),
-                        .encryption = nullptr});
-      stores.push_back({.name = "bad",
-                        .store = std::make_shared<FailingStore>(),
-                        .prefix = *blocks::state::KeyPrefix::Make("", "bad", "app", "ns"),
-                        .encryption = nullptr});
+      const auto add = [&stores](const char* name, std::shared_ptr<contracts::StateStore> store,
+                                 std::shared_ptr<const blocks::state::Encryption> encryption = {}) {
+        stores.push_back({.name = name,
+                          .store = std::move(store),
+                          .prefix = *blocks::state::KeyPrefix::Make("", name, "app", "ns"),
+                          .encryption = std::move(encryption)});
+      };
+      add("store", std::make_shared<MapStore>());
+      add("bad", std::make_shared<FailingStore>());
+      add("lookup", std::make_shared<QueryStore>());
+      add("sealed", std::make_shared<QueryStore>(),
+          std::make_shared<const blocks::state::Encryption>(
+              *blocks::state::Encryption::ParseKey("primaryEncryptionKey", "key",
+                                                   std::string(64, 'a')),
+              std::nullopt));
       secret_stores.push_back({.name = "vault", .store = std::make_shared<FakeSecrets>()});
     }
     state_ = std::make_unique<blocks::state::StateBlock>(std::move(stores), "app");
@@ -175,6 +183,9 @@ class TestApp {
     scope.denied_secrets = {"hidden"};
     secrets_ = std::make_unique<blocks::secrets::SecretsBlock>(
         std::move(secret_stores), std::vector<config::SecretsScope>{scope});
+    publish_ = std::make_unique<blocks::pubsub::PublishBlock>(blocks::pubsub::PublishBlock::Options{
+        .pubsubs = with_stores ? MakePubSubs(broker) : std::vector<blocks::pubsub::NamedPubSub>(),
+        .app_id = "app"});
     blocks::meta::Providers providers;
     providers.shutdown = [this](bool force) { shutdowns.push_back(force); };
     metadata_ = std::make_unique<blocks::meta::MetadataBlock>(
@@ -206,6 +217,7 @@ class TestApp {
     context.app_namespace = "ns";
     context.state = state_.get();
     context.secrets = secrets_.get();
+    context.publish = publish_.get();
     context.metadata = metadata_.get();
     context.invoke = invoke_.get();
     context.callee = callee_.get();
@@ -223,6 +235,7 @@ class TestApp {
   async::LoopGroup loops{1};
   FakeTarget target;
   AppContext context;
+  std::shared_ptr<FakeBroker> broker = std::make_shared<FakeBroker>();
   std::vector<bool> shutdowns;
 
  private:
@@ -235,6 +248,7 @@ class TestApp {
   http::ClientSet clients_;
   std::unique_ptr<blocks::state::StateBlock> state_;
   std::unique_ptr<blocks::secrets::SecretsBlock> secrets_;
+  std::unique_ptr<blocks::pubsub::PublishBlock> publish_;
   std::unique_ptr<blocks::meta::MetadataBlock> metadata_;
   std::shared_ptr<blocks::invoke::Callee> callee_;
   std::unique_ptr<blocks::invoke::InvokeBlock> invoke_;

@@ -10,6 +10,10 @@
 namespace blocks::state {
 class StateBlock;
 }
+namespace blocks::pubsub {
+class PublishBlock;
+class SubscriptionManager;
+}  // namespace blocks::pubsub
 namespace blocks::secrets {
 class SecretsBlock;
 }
@@ -42,6 +46,8 @@ struct AppContext {
 
   blocks::state::StateBlock* state = nullptr;
   blocks::secrets::SecretsBlock* secrets = nullptr;
+  blocks::pubsub::PublishBlock* publish = nullptr;
+  blocks::pubsub::SubscriptionManager* subscriptions = nullptr;
   blocks::invoke::InvokeBlock* invoke = nullptr;
   blocks::invoke::Callee* callee = nullptr;  // the side that peers call
   blocks::meta::MetadataBlock* metadata = nullptr;

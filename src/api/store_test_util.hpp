@@ -1,4 +1,4 @@
-// State stores for the tests of the APIs: one that works and one that fails.
+// State stores for the tests of the APIs: one that works, one that fails, one that can be queried.
 #pragma once
 
 #include <chrono>
@@ -94,6 +94,46 @@ class FailingStore final : public contracts::StateStore {
     if (request.has_etag()) co_return std::unexpected(contracts::EtagInvalid("not a number"));
     co_return base::Fail(base::Kind::kUnavailable, "backend away");
   }
+};
+
+/// A store whose queries find two values, none when they ask for pages of 9, and fail for pages of
+/// 8; everything else it does as a MapStore does. At most two operations a transaction.
+class QueryStore final : public contracts::StateStore {
+ public:
+  async::Task<base::Status> Init(const contracts::Call&, const contracts::InitRequest&) override {
+    co_return base::Status();
+  }
+  uint32_t Features() const override { return inner_.Features() | contracts::kStateQueryApi; }
+  int MultiMaxSize() const override { return 2; }
+  async::Task<base::Result<contracts::GetResponse>> Get(const contracts::Call&,
+                                                        contracts::GetRequest request) override {
+    co_return inner_.GetNow(request);
+  }
+  async::Task<base::Status> Set(const contracts::Call&, contracts::SetRequest request) override {
+    co_return inner_.SetNow(std::move(request));
+  }
+  async::Task<base::Status> Delete(const contracts::Call&,
+                                   contracts::DeleteRequest request) override {
+    co_return inner_.DeleteNow(request);
+  }
+  async::Task<base::Status> Multi(const contracts::Call& call,
+                                  contracts::TransactionRequest request) override {
+    co_return co_await inner_.Multi(call, std::move(request));
+  }
+  async::Task<base::Result<contracts::QueryResponse>> Query(
+      const contracts::Call&, contracts::QueryRequest request) override {
+    if (request.query.limit == 8) co_return base::Fail(base::Kind::kUnavailable, "backend away");
+    contracts::QueryResponse response;
+    response.token = "2";
+    if (request.query.limit == 9) co_return response;
+    response.items.push_back({.key = "app||a", .data = R"({"n": "<"})", .etag = "7", .error = {}});
+    response.items.push_back({.key = "app||b", .data = {}, .etag = {}, .error = "odd row"});
+    for (const auto& [key, value] : request.metadata) response.metadata.Set(key, value);
+    co_return response;
+  }
+
+ private:
+  MapStore inner_;
 };
 
 }  // namespace api::test

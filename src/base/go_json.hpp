@@ -16,13 +16,14 @@ namespace base {
 inline constexpr size_t kMaxJsonDepth = 10000;
 
 struct GoJsonOptions {
-  bool escape_html = true;  // write < > & as \u003c \u003e \u0026
+  bool escape_html = true;     // write < > & as \u003c \u003e \u0026
+  bool exact_numbers = false;  // numbers stay as they are written instead of going through float64
 };
 
 /// Decodes `json` into generic values and encodes these again: no white space, keys sorted by
-/// bytes, the last of equal keys wins, numbers through float64, strings re-escaped, invalid UTF-8
-/// replaced. Fails with kInvalidArgument on text that is not one JSON value or has a number beyond
-/// float64.
+/// bytes, the last of equal keys wins, numbers through float64 (unless they are to stay exact),
+/// strings re-escaped, invalid UTF-8 replaced. Fails with kInvalidArgument on text that is not one
+/// JSON value or has a number beyond float64.
 Result<std::string> ReencodeLikeGo(std::string_view json, GoJsonOptions options = {});
 
 /// The text without white space; order, numbers and escapes stay. With `escape_html` also < > & and

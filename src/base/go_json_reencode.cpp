@@ -79,8 +79,8 @@ thread_local Scratch scratch;
 // each byte is moved at most once afterwards however deep the nesting.
 class Reencoder {
  public:
-  Reencoder(std::string& out, Scratch& s, bool escape_html)
-      : out_(out), s_(s), escape_html_(escape_html) {}
+  Reencoder(std::string& out, Scratch& s, GoJsonOptions options)
+      : out_(out), s_(s), escape_html_(options.escape_html), exact_(options.exact_numbers) {}
 
   void BeginObject() {
     s_.open.push_back({out_.size(), s_.members.size(), s_.keys.size(), true});
@@ -142,7 +142,7 @@ class Reencoder {
   }
 
   void Number(std::string_view text) {
-    if (NumberIsCanonical(text)) {
+    if (exact_ || NumberIsCanonical(text)) {
       out_ += text;
       return;
     }
@@ -188,6 +188,7 @@ class Reencoder {
   std::string& out_;
   Scratch& s_;
   const bool escape_html_;
+  const bool exact_;
   std::string_view range_error_;
 };
 
@@ -230,7 +231,7 @@ Result<std::string> ReencodeLikeGo(std::string_view json, GoJsonOptions options)
   s.Clear();
   std::string out;
   out.reserve(json.size());
-  Reencoder handler(out, s, options.escape_html);
+  Reencoder handler(out, s, options);
   RETURN_IF_ERROR(Scanner<Reencoder>(json, handler).Run(kMaxJsonDepth));
   if (!handler.range_error().empty()) {
     return Fail(Kind::kInvalidArgument,

@@ -95,6 +95,15 @@ TEST(ReencodeLikeGo, Numbers) {
   }
 }
 
+TEST(ReencodeLikeGo, NumbersStayExactIfAsked) {
+  const auto exact = [](std::string_view json) {
+    return ReencodeLikeGo(json, {.exact_numbers = true}).value_or("");
+  };
+  EXPECT_EQ(exact("[12345678901234567890, 1.50, 1E5, -0, 1e999]"),
+            "[12345678901234567890,1.50,1E5,-0,1e999]");
+  EXPECT_EQ(exact(R"({"b":0.10,"a":"<"})"), R"({"a":"\u003c","b":0.10})");
+}
+
 TEST(ReencodeLikeGo, Errors) {
   const Case cases[] = {
       {"", "unexpected end of JSON input"},

@@ -21,6 +21,7 @@ struct RawFlags {
   std::chrono::nanoseconds app_binding_options_timeout = std::chrono::seconds(3);
   std::string http_port = "3500", grpc_port = "50001", internal_grpc_port;
   std::string internal_listen_address, listen_addresses, public_port, public_listen_address;
+  std::string scaler_port;
   std::string unix_domain_socket;
   bool enable_profiling = false;
   std::string profile_port = "7777";
@@ -56,6 +57,7 @@ struct RawFlags {
   int64_t threads = 0;
   std::string apps_path;
   std::chrono::nanoseconds app_wake_timeout{0};
+  std::string app_wake = "request", discovery_cache;
   bool healthz_requires_app = false;
   bool list_components = false;
 };

@@ -6,6 +6,13 @@
 
 namespace config {
 
+std::optional<AppWake> ParseAppWake(std::string_view text) {
+  if (base::EqualsIgnoreCase(text, "request")) return AppWake::kRequest;
+  if (base::EqualsIgnoreCase(text, "probe")) return AppWake::kProbe;
+  if (base::EqualsIgnoreCase(text, "never")) return AppWake::kNever;
+  return std::nullopt;
+}
+
 std::optional<AppProtocol> ParseAppProtocol(std::string_view text) {
   if (text.empty()) return AppProtocol::kHttp;
   for (AppProtocol p : {AppProtocol::kHttp, AppProtocol::kHttps, AppProtocol::kH2c,

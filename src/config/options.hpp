@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "config/app_protocol.hpp"
+#include "config/app_wake.hpp"
 #include "config/env.hpp"
 
 namespace config {
@@ -63,6 +64,8 @@ struct Options {
   int threads = 0;  // 0 = by the CPUs the cgroup grants
   std::string apps_path;
   std::chrono::nanoseconds app_wake_timeout{0};
+  AppWake app_wake = AppWake::kRequest;
+  std::string discovery_cache;  // "file:DIR"; empty = nothing is remembered
   bool healthz_requires_app = false;
   bool list_components = false;
 
@@ -74,6 +77,7 @@ struct Options {
   std::vector<std::string> listen_addresses;  // empty = all
   std::optional<uint16_t> public_port;
   std::string public_listen_address;
+  std::optional<uint16_t> scaler_port;
   std::string unix_domain_socket;
   std::vector<std::string> allowed_origins;  // empty = CORS off
   int64_t max_body_size = int64_t{4} << 20;

@@ -179,6 +179,9 @@ base::Status ReadPorts(const RawFlags& raw, Options& o) {
     ASSIGN_OR_RETURN(o.public_port,
                      ParsePort("dapr-public-port", "dapr-public-port", raw.public_port));
   }
+  if (!raw.scaler_port.empty()) {
+    ASSIGN_OR_RETURN(o.scaler_port, ParsePort("scaler-port", "scaler-port", raw.scaler_port));
+  }
   o.internal_grpc_listen_address = raw.internal_listen_address;
   o.listen_addresses = base::SplitTrimmed(raw.listen_addresses, ',');
   o.public_listen_address = raw.public_listen_address;
@@ -241,6 +244,18 @@ base::Status ReadSharing(const RawFlags& raw, Options& o) {
         "invalid value for 'app-wake-timeout': it may not be negative; use 0 to "
         "fail at once");
   }
+  const auto wake = ParseAppWake(raw.app_wake);
+  if (!wake) {
+    return RefuseRuntime(
+        StrCat("invalid value for 'app-wake': ", raw.app_wake, "; use request, probe or never"));
+  }
+  if (!raw.discovery_cache.empty() &&
+      (!raw.discovery_cache.starts_with("file:") || raw.discovery_cache.size() == 5)) {
+    return RefuseRuntime(
+        StrCat("invalid value for 'discovery-cache': ", raw.discovery_cache, "; use file:DIR"));
+  }
+  o.app_wake = *wake;
+  o.discovery_cache = raw.discovery_cache;
   o.threads = static_cast<int>(raw.threads);
   o.app_wake_timeout = raw.app_wake_timeout;
   o.healthz_requires_app = raw.healthz_requires_app;

@@ -42,6 +42,7 @@ TEST(Options, Defaults) {
   EXPECT_EQ(o.internal_grpc_port, 0);
   EXPECT_TRUE(o.listen_addresses.empty());
   EXPECT_FALSE(o.public_port);
+  EXPECT_FALSE(o.scaler_port);
   EXPECT_EQ(o.profile_port, 7777);
   EXPECT_TRUE(o.enable_metrics);
   EXPECT_EQ(o.metrics_port, 9090);
@@ -92,6 +93,7 @@ TEST(Options, Forms) {
   EXPECT_EQ(Good({"--placement-host-address", "a:1,b:2"}).placement_addresses, (V{"a:1", "b:2"}));
   EXPECT_EQ(Good({"--allowed-origins", "*"}).allowed_origins, (V{"*"}));
   EXPECT_EQ(Good({"--dapr-public-port", "3501"}).public_port, 3501);
+  EXPECT_EQ(Good({"--scaler-port", "3502"}).scaler_port, 3502);
 }
 
 TEST(Options, ValuesAndTheirDefaults) {
@@ -121,6 +123,11 @@ TEST(Options, ValuesAndTheirDefaults) {
   EXPECT_FALSE(none.ask_app_subscribe);
   EXPECT_EQ(Good({"--log-level", "WARN"}).log_level, LogLevel::kWarn);
   EXPECT_EQ(Good({"--app-wake-timeout", "30s"}).app_wake_timeout, seconds(30));
+  EXPECT_EQ(Good({}).app_wake, AppWake::kRequest);
+  EXPECT_EQ(Good({"--app-wake", "Probe"}).app_wake, AppWake::kProbe);
+  EXPECT_EQ(Good({"--app-wake", "never"}).app_wake, AppWake::kNever);
+  EXPECT_EQ(Good({"--discovery-cache", "file:/var/lib/dapr"}).discovery_cache,
+            "file:/var/lib/dapr");
   EXPECT_EQ(Good({"--threads", "3"}).threads, 3);
 }
 
@@ -214,6 +221,11 @@ TEST(Options, Exit1) {
        "Failed to parse flags: invalid value for 'read-buffer-size' option: "},
       {{"--app-id", "a", "--threads", "-1"},
        "Fatal error from runtime: invalid value for 'threads': -1"},
+      {{"--app-id", "a", "--app-wake", "always"},
+       "Fatal error from runtime: invalid value for 'app-wake': always; use request, probe or "
+       "never"},
+      {{"--app-id", "a", "--discovery-cache", "/tmp"},
+       "Fatal error from runtime: invalid value for 'discovery-cache': /tmp; use file:DIR"},
       {{"--app-id", "a", "--app-wake-timeout", "-1s"},
        "Fatal error from runtime: invalid value for 'app-wake-timeout'"},
       {{"--app-id", "a", "--apps-path", "/apps"},
@@ -305,14 +317,15 @@ TEST(FlagTable, Complete) {
       "hot-reload-reconcile-interval", "reminders-service", "actors-service", "version",
       "build-info", "wait",
       // ours
-      "threads", "list-components", "app-wake-timeout", "healthz-requires-app", "apps-path"};
+      "threads", "list-components", "app-wake-timeout", "app-wake", "discovery-cache",
+      "healthz-requires-app", "apps-path", "scaler-port"};
   std::set<std::string_view> found;
   for (const Flag& flag : FlagTable()) {
     EXPECT_TRUE(found.insert(flag.name).second) << flag.name << " twice";
     EXPECT_FALSE(flag.help.empty());
   }
   EXPECT_EQ(found, expected);
-  EXPECT_EQ(expected.size(), 58u + 5u);
+  EXPECT_EQ(expected.size(), 58u + 8u);
 }
 
 TEST(FlagTable, PagesShowEveryFlag) {

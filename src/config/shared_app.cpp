@@ -71,8 +71,27 @@ void ReadLimits(Fields& f, AppLimits& out) {
   out.body_memory = *bytes;
 }
 
+void ReadWake(Fields& f, SharedApp& out) {
+  if (f.Has("wake")) {
+    std::string text;
+    f.Read("wake", text);
+    out.wake = ParseAppWake(text);
+    if (!out.wake) {
+      f.SetError("wake", base::StrCat("invalid value ", base::Quote(text),
+                                      ": must be request, probe or never"));
+    }
+  }
+  if (!f.Has("discoveryCache")) return;
+  std::string& where = out.discovery_cache.emplace();
+  f.Read("discoveryCache", where);
+  if (!where.empty() && (!where.starts_with("file:") || where.size() == 5)) {
+    f.SetError("discoveryCache", "must be of the form file:DIR, or empty for none");
+  }
+}
+
 void ReadSpec(Fields& f, SharedApp& out) {
-  f.AllowOnly({"appId", "target", "apiTokens", "config", "ports", "limits", "resourcesPath"});
+  f.AllowOnly({"appId", "target", "apiTokens", "config", "ports", "limits", "resourcesPath", "wake",
+               "discoveryCache"});
   f.Read("appId", out.app_id);
   if (out.app_id.empty()) f.SetError("appId", "parameter app-id cannot be empty");
   if (out.app_id.find('.') != std::string::npos) {
@@ -82,6 +101,7 @@ void ReadSpec(Fields& f, SharedApp& out) {
   f.Each("apiTokens", [&](Fields& t) { ReadToken(t, out.api_tokens.emplace_back()); });
   if (out.api_tokens.size() > 2) f.SetError("apiTokens", "at most two tokens are valid at a time");
   f.Read("config", out.config);
+  ReadWake(f, out);
   f.Child("ports", [&](Fields& p) {
     p.AllowOnly({"http", "grpc", "internal"});
     ReadPort(p, "http", out.ports.http);

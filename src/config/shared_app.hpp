@@ -8,6 +8,8 @@
 //     target: {address: orders.shop, port: 8080, protocol: http, maxConcurrency: 100}
 //     apiTokens: [{secretKeyRef: {store: secrets, name: orders, key: token}}]
 //     config: [tracing.yaml]
+//     wake: request
+//     discoveryCache: file:/var/lib/dapr
 //     ports: {http: 3501, grpc: 50011, internal: 50012}
 //     limits: {inFlight: 1000, bodyMemory: 64Mi}
 //
@@ -62,6 +64,8 @@ struct SharedApp {
   std::vector<std::string> config;
   AppPorts ports;
   AppLimits limits;
+  std::optional<AppWake> wake;                 // none = the process's (--app-wake)
+  std::optional<std::string> discovery_cache;  // the same (--discovery-cache); "" = none
   std::optional<std::vector<std::string>> resources_paths;  // none = the process's
   Source source;
 };

@@ -25,6 +25,8 @@ TEST(SharedApp, AllFields) {
   config: [a.yaml, b]
   ports: {http: 3501, grpc: 50011, internal: 50012}
   limits: {inFlight: 10, bodyMemory: 64Mi}
+  wake: never
+  discoveryCache: file:/var/lib/dapr
   resourcesPath: [/r]
 )");
   ASSERT_TRUE(got) << got.error().message;
@@ -40,6 +42,8 @@ TEST(SharedApp, AllFields) {
   EXPECT_EQ(got->ports.http, 3501);
   EXPECT_EQ(got->ports.internal, 50012);
   EXPECT_EQ(got->limits.in_flight, 10);
+  EXPECT_EQ(got->wake, AppWake::kNever);
+  EXPECT_EQ(got->discovery_cache, "file:/var/lib/dapr");
   EXPECT_EQ(got->limits.body_memory, 64 << 20);
   EXPECT_EQ(got->resources_paths->at(0), "/r");
 }
@@ -75,6 +79,9 @@ TEST(SharedApp, Errors) {
        "a.yaml:6: field spec.apiTokens: at most two"},
       {"  appId: a\n  apiTokens: [{secretKeyRef: {key: y}}]\n",
        "a.yaml:6: field spec.apiTokens[0].secretKeyRef.name: must name a secret"},
+      {"  appId: a\n  wake: always\n", "a.yaml:6: field spec.wake: invalid value \"always\""},
+      {"  appId: a\n  discoveryCache: /tmp\n",
+       "a.yaml:6: field spec.discoveryCache: must be of the form"},
       {"  appId: a\n  limits: {bodyMemory: lots}\n",
        "a.yaml:6: field spec.limits.bodyMemory: invalid quantity"},
       {"  appId: a\n  limits: {inFlight: -1}\n",

@@ -130,6 +130,14 @@ class PubSub : public Component {
   /// Returns when the broker has taken the message (as its settings define that). A message that
   /// may have been taken is never silently sent again unless the broker removes doubles.
   virtual async::Task<base::Status> Publish(const Call& call, PublishRequest request) = 0;
+  /// A broker in memory is asked through PublishNow first: no coroutine, no wait. nullopt: the
+  /// message has to wait; nothing has happened, `request` is untouched and Publish must be called.
+  /// Brokers that keep `publishes_at_once` false are never asked.
+  virtual bool publishes_at_once() const { return false; }
+  virtual std::optional<base::Status> PublishNow(PublishRequest& request) {
+    (void)request;
+    return std::nullopt;
+  }
   /// The entries that failed; empty = all were taken. The standard form publishes them one by one,
   /// some at once, in no particular order.
   virtual async::Task<std::vector<BulkPublishFailure>> BulkPublish(const Call& call,

@@ -18,6 +18,7 @@
 
 #include "contracts/component.hpp"
 #include "contracts/metadata.hpp"
+#include "contracts/state_query.hpp"
 
 namespace contracts {
 
@@ -83,9 +84,13 @@ struct TransactionRequest {
 };
 
 struct QueryRequest {
-  std::string query;  // the JSON document {filter, sort, page}
+  StateQuery query;
+  /// Only values whose stored key starts so are meant; empty = all. A store that cannot restrict
+  /// its search leaves the others to the block, which drops them, at the price of short pages.
+  std::string key_prefix;
   Metadata metadata;
 };
+/// One value found. `error` is empty unless this value alone could not be read.
 struct QueryItem {
   std::string key;
   std::string data;
@@ -93,8 +98,8 @@ struct QueryItem {
   std::string error;
 };
 struct QueryResponse {
-  std::vector<QueryItem> items;
-  std::string token;
+  std::vector<QueryItem> items;  // in the order asked for
+  std::string token;             // of the next page; empty: there is none
   Metadata metadata;
 };
 

@@ -168,7 +168,22 @@ const std::vector<Field>& CommonFields(std::string_view type) {
        .type = FieldType::kBool,
        .default_value = "false",
        .description = "Drop an outbox message whose transaction is not found."}};
-  return base::StartsWithIgnoreCase(type, "state.") ? kState : kNone;
+  static const std::vector<Field> kPubSub{
+      {.name = "consumerID",
+       .description =
+           "The consumer group, the app-id if empty. `{appID}`, `{podName}`, `{uuid}` and "
+           "`{namespace}` are filled in; with `{namespace}` the names of topics begin "
+           "with the namespace as well."},
+      {.name = "allowedTopics",
+       .description = "The only topics apps may use, with commas between; all if empty."},
+      {.name = "protectedTopics",
+       .description = "Topics that only those apps may use whom a scope names."},
+      {.name = "publishingScopes",
+       .description = "Which topics an app may publish: `app1=topic1,topic2;app2=`."},
+      {.name = "subscriptionScopes",
+       .description = "Which topics an app may subscribe to, in the same form."}};
+  if (base::StartsWithIgnoreCase(type, "state.")) return kState;
+  return base::StartsWithIgnoreCase(type, "pubsub.") ? kPubSub : kNone;
 }
 
 }  // namespace contracts

@@ -7,9 +7,16 @@
 #include "components/nameresolution/mdns/resolver.hpp"
 #include "components/nameresolution/nameformat/resolver.hpp"
 #include "components/nameresolution/sqlite/resolver.hpp"
+#include "components/pubsub/in_memory/descriptor.hpp"
+#include "components/pubsub/kafka/descriptor.hpp"
+#include "components/pubsub/mqtt3/descriptor.hpp"
+#include "components/pubsub/rabbitmq/descriptor.hpp"
+#include "components/pubsub/redis/descriptor.hpp"
 #include "components/secretstores/local_env/store.hpp"
 #include "components/secretstores/local_file/store.hpp"
 #include "components/state/in_memory/descriptor.hpp"
+#include "components/state/postgresql/descriptor.hpp"
+#include "components/state/redis/descriptor.hpp"
 #include "components/state/sqlite/descriptor.hpp"
 
 namespace daprd {
@@ -21,9 +28,17 @@ const contracts::Registry& ComponentRegistry() {
       &nameresolution::mdns::Descriptor(),
       &nameresolution::nameformat::Descriptor(),
       &nameresolution::sqlite::Descriptor(),
+      &pubsub::in_memory::Descriptor(),
+      &pubsub::kafka::Descriptor(),
+      &pubsub::mqtt3::Descriptor(),
+      &pubsub::rabbitmq::Descriptor(),
+      &pubsub::redis::Descriptor(),
       &secretstores::local_env::Descriptor(),
       &secretstores::local_file::Descriptor(),
       &state::in_memory::Descriptor(),
+      &state::postgresql::v1::Descriptor(),
+      &state::postgresql::v2::Descriptor(),
+      &state::redis::Descriptor(),
       &state::sqlite::Descriptor(),
   });
   return kRegistry;

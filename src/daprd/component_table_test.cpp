@@ -52,7 +52,7 @@ TEST(ComponentTable, EveryTypeCanBeMade) {
         std::visit([](auto make) { return make && make() != nullptr; }, descriptor->factory);
     EXPECT_TRUE(made) << descriptor->type;
     const std::string kind = descriptor->type.substr(0, descriptor->type.find('.'));
-    const std::string kinds[] = {"state", "secretstores", "nameresolution"};
+    const std::string kinds[] = {"state", "secretstores", "nameresolution", "pubsub"};
     EXPECT_EQ(kind, kinds[descriptor->factory.index()]);
   }
 }
@@ -74,10 +74,18 @@ TEST(ComponentTable, EveryTypeHasItsPageAndEveryPageItsType) {
 
 TEST(ComponentTable, Finds) {
   for (const char* type :
-       {"state.in-memory", "state.sqlite", "state.sqlite3", "secretstores.local.env",
-        "secretstores.local.file", "nameresolution.mdns", "nameresolution.kubernetes",
-        "nameresolution.sqlite", "nameresolution.nameformat"}) {
+       {"state.in-memory", "state.redis", "state.sqlite", "state.sqlite3", "secretstores.local.env",
+        "secretstores.local.file", "pubsub.in-memory", "pubsub.kafka", "pubsub.redis",
+        "nameresolution.mdns", "nameresolution.kubernetes", "nameresolution.sqlite",
+        "nameresolution.nameformat"}) {
     EXPECT_TRUE(ComponentRegistry().Find(type, "v1")) << type;
+  }
+  for (const char* type : {"state.postgresql", "state.postgres"}) {
+    const auto standard = ComponentRegistry().Find(type, "");
+    const auto second = ComponentRegistry().Find(type, "v2");
+    ASSERT_TRUE(standard && second) << type;
+    EXPECT_EQ((*standard)->versions.front(), "v1");
+    EXPECT_EQ((*second)->versions.front(), "v2");
   }
   EXPECT_FALSE(ComponentRegistry().Find("nameresolution.structured", "v1"));
 }

@@ -241,14 +241,16 @@ int Run(config::Options options, Wakeups& wakeups) {
                       .env = env,
                       .components = daprd::ComponentRegistry(),
                       .version = std::string(daprd::kBuildInfo.version),
-                      .request_shutdown = [&](bool force) {
-                        if (force) force_exit = true;
-                        wakeups.RequestShutdown();
-                      }});
+                      .request_shutdown =
+                          [&](bool force) {
+                            if (force) force_exit = true;
+                            wakeups.RequestShutdown();
+                          },
+                      // Whoever sees the runtime ready may count on a shutdown in good order.
+                      .before_ready = [&] { guard.reset(); }});
   // Before the start reads the folder, so that no change falls in between.
   if (!options.apps_path.empty()) wakeups.WatchFolder(options.apps_path);
   if (auto started = host.Start(); !started) return Fatal(log, started.error().message);
-  guard.reset();
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(async::Clock::now() - begin);
   log.Info(base::StrCat("dapr initialized. Status: Running. Init Elapsed ", elapsed.count(), "ms"));

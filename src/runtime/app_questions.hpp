@@ -2,14 +2,11 @@
 // Called by the Instance on the home loop.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "async/task.hpp"
 #include "async/wait.hpp"
-#include "base/result.hpp"
 #include "contracts/app_target.hpp"
 #include "telemetry/log.hpp"
 
@@ -21,17 +18,15 @@ struct AppQuestions {
   bool subscribe = true;  // GET /dapr/subscribe, or ListTopicSubscriptions of gRPC apps
 };
 
-/// Asks; each question has five seconds and an answer of at most 1 MiB. What goes wrong is logged
-/// at debug level. Returns how many subscriptions the app wants; none if it was not asked or did
-/// not say.
-async::Task<std::optional<std::size_t>> AskApp(contracts::AppTarget& target,
-                                               const AppQuestions& questions,
-                                               const telemetry::Log& log,
-                                               const async::Context& context);
+struct AppAnswers {
+  std::optional<std::string> config;         // the body of a 200
+  std::optional<std::string> subscriptions;  // the body of a 200, or the gRPC message
+  bool no_subscriptions = false;             // the app says that it has none (404, Unimplemented)
+};
 
-/// How many subscriptions the body of /dapr/subscribe lists. Fails if it is not a JSON array.
-base::Result<std::size_t> CountSubscriptions(std::string_view json);
-/// The same of a ListTopicSubscriptionsResponse.
-base::Result<std::size_t> CountGrpcSubscriptions(std::string_view message);
+/// Asks; each question has five seconds, an answer of at most 1 MiB, and is put again a few times
+/// if no connection lasts. What goes wrong is logged.
+async::Task<AppAnswers> AskApp(contracts::AppTarget& target, const AppQuestions& questions,
+                               const telemetry::Log& log, const async::Context& context);
 
 }  // namespace runtime

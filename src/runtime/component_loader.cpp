@@ -39,6 +39,7 @@ async::Task<void> ComponentSet::Close(const async::Context& context) {
   }
   all_.clear();
   state_stores.clear();
+  pubsubs.clear();
   secret_stores.clear();
 }
 
@@ -176,6 +177,20 @@ async::Task<base::Status> ComponentLoader::Init(const async::Context& context,
     CO_RETURN_IF_ERROR(co_await store->Init(call, request));
     set_.secret_stores.push_back({component.meta.name, store});
     made = store;
+  } else if (const auto* make_pubsub =
+                 std::get_if<std::unique_ptr<contracts::PubSub> (*)()>(&descriptor.factory)) {
+    std::shared_ptr<contracts::PubSub> pubsub = (*make_pubsub)();
+    const config::Properties complete = blocks::pubsub::WithConsumerId(properties, input_.app_id);
+    contracts::InitRequest pubsub_request{.name = request.name,
+                                          .type = request.type,
+                                          .version = request.version,
+                                          .properties = complete,
+                                          .app_id = request.app_id,
+                                          .app_namespace = request.app_namespace};
+    CO_RETURN_IF_ERROR(co_await pubsub->Init(call, pubsub_request));
+    set_.pubsubs.push_back(blocks::pubsub::MakeNamedPubSub(pubsub, component, properties,
+                                                           input_.app_id, input_.app_namespace));
+    made = pubsub;
   } else {
     co_return base::Fail(base::Kind::kInvalidArgument,
                          base::StrCat("the type ", descriptor.type,

@@ -10,6 +10,7 @@
 
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "blocks/pubsub/named_pubsub.hpp"
 #include "blocks/secrets/secrets_block.hpp"
 #include "blocks/state/named_store.hpp"
 #include "config/configuration.hpp"
@@ -44,6 +45,7 @@ struct ResolvedHttpEndpoint {
 class ComponentSet {
  public:
   std::vector<blocks::state::NamedStore> state_stores;     // in load order
+  std::vector<blocks::pubsub::NamedPubSub> pubsubs;        // in load order
   std::vector<blocks::secrets::NamedStore> secret_stores;  // in load order
   std::vector<LoadedComponent> loaded;  // secret stores first, then in load order
   std::vector<ResolvedHttpEndpoint> http_endpoints;

@@ -3,6 +3,7 @@
 #include "api/error_reply.hpp"
 #include "base/strings.hpp"
 #include "runtime/instance.hpp"
+#include "runtime/scaler.hpp"
 
 namespace runtime {
 namespace {
@@ -31,6 +32,7 @@ http::Handler& Front::HandlerOf(Instance& instance) const {
     case Port::kPublic:
       return instance.public_api();
     case Port::kHttp:
+    case Port::kScaler:  // has a handler of its own
       break;
   }
   return instance.http_api();
@@ -77,6 +79,7 @@ bool Front::TryProcessHealth(http::Exchange& exchange) const {
 }
 
 bool Front::TryHandle(http::Exchange& exchange) {
+  if (scaler_ && Scaler::IsFor(exchange)) return scaler_->TryHandle(exchange);
   // The pointer in Here() may be replaced only between turns of this loop, so a borrowed table is
   // safe for as long as nothing waits.
   auto instance = tables_.Here()->Find(exchange);
@@ -86,6 +89,7 @@ bool Front::TryHandle(http::Exchange& exchange) {
     return true;
   }
   Instance& app = **instance;
+  if (app.app_away() && !IsHealthProbe(exchange)) app.NoteCaller();
   // Health is about the runtime: an app at its limits must not make it look dead.
   if (!app.limited() || IsHealthProbe(exchange)) return HandlerOf(app).TryHandle(exchange);
   const uint64_t body = app.BodyCost(exchange.body().length());
@@ -98,6 +102,10 @@ bool Front::TryHandle(http::Exchange& exchange) {
 }
 
 async::Task<void> Front::Handle(http::Exchange& exchange) {
+  if (scaler_ && Scaler::IsFor(exchange)) {
+    co_await scaler_->Handle(exchange);
+    co_return;
+  }
   auto found = tables_.Here()->Find(exchange);
   if (!found) {
     Refuse(exchange, found.error());

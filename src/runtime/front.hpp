@@ -18,10 +18,13 @@ class TableSource {
   virtual bool ready() const = 0;
 };
 
+class Scaler;
+
 class Front final : public http::Handler {
  public:
-  Front(Port port, const TableSource& tables, telemetry::Log log)
-      : port_(port), tables_(tables), log_(std::move(log)) {}
+  /// `scaler` answers what is for it, whichever app it is about; null: nobody does.
+  Front(Port port, const TableSource& tables, telemetry::Log log, Scaler* scaler = nullptr)
+      : port_(port), tables_(tables), log_(std::move(log)), scaler_(scaler) {}
 
   bool TryHandle(http::Exchange& exchange) override;
   async::Task<void> Handle(http::Exchange& exchange) override;
@@ -37,6 +40,7 @@ class Front final : public http::Handler {
   const Port port_;
   const TableSource& tables_;
   const telemetry::Log log_;
+  Scaler* const scaler_;
 };
 
 }  // namespace runtime

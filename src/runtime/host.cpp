@@ -49,6 +49,19 @@ async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration gra
   co_await instance.Stop(grace);
 }
 
+async::Task<void> EndOne(Instance& instance, async::Duration grace) {
+  co_await instance.StopSubscriptions(grace);
+}
+
+// Deliveries end before the ports do: an app that works on one may call the APIs.
+async::Task<void> EndSubscriptions(const std::vector<std::shared_ptr<Instance>>& instances,
+                                   async::Duration grace) {
+  async::Gate gate;
+  for (const auto& instance : instances) gate.Spawn(EndOne(*instance, grace));
+  const async::Context patient;
+  co_await gate.Close(patient);
+}
+
 async::Task<void> StopSideBySide(const std::vector<std::pair<Instance*, bool>>& instances,
                                  async::Duration grace) {
   async::Gate gate;
@@ -67,10 +80,11 @@ Host::Host(Setup setup)
       log_("dapr.runtime"),
       loops_(options_.threads > 0 ? options_.threads : async::DefaultLoopCount()),
       metrics_(loops_.size()),
+      scaler_(std::make_unique<Scaler>(loops_, *this)),
       http_front_(Port::kHttp, *this, log_),
       grpc_front_(Port::kGrpc, *this, log_),
       internal_front_(Port::kInternal, *this, log_),
-      public_front_(Port::kPublic, *this, log_) {
+      public_front_(Port::kPublic, *this, log_, scaler_.get()) {
   if (!options_.app_id.empty()) log_ = log_.WithAppId(options_.app_id);
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.RunOn(i, [&] {
@@ -112,6 +126,7 @@ Host::~Host() {
 void Host::CloseAll() {
   if (std::exchange(closed_, true)) return;
   // With the servers go the last requests, and with these the last users of Instances and clients.
+  scaler_->Stop();
   listeners_.reset();
   metrics_server_.reset();
   for (int i = 0; i < loops_.size(); ++i) {
@@ -173,19 +188,22 @@ base::Status Host::Start() {
     }
   }
   Publish();
-  listeners_ = std::make_unique<Listeners>(
-      loops_, Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_, &public_front_},
-      HttpOptions(options_), GrpcOptions(options_), log_);
+  listeners_ =
+      std::make_unique<Listeners>(loops_,
+                                  Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_,
+                                                      &public_front_, scaler_.get()},
+                                  HttpOptions(options_), GrpcOptions(options_), log_);
   RETURN_IF_ERROR(OpenProcessPorts());
   std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : instances_) {
     if (auto opened = OpenAppPorts(*instance, announce); !opened) {
       if (single) return opened;
     }
-    instance->MarkReady();
   }
-  ready_ = true;
   RETURN_IF_ERROR(listeners_->StartAccepting());
+  if (setup_.before_ready) setup_.before_ready();
+  for (auto& instance : instances_) instance->MarkReady();
+  ready_ = true;
   AnnounceAll(std::move(announce));
   return {};
 }
@@ -304,6 +322,11 @@ base::Status Host::OpenProcessPorts() {
     ports_.public_api = port;
     log_.Info(base::StrCat("Public HTTP server is running on port ", port));
   }
+  if (options_.scaler_port) {
+    ASSIGN_OR_RETURN(ports_.scaler,
+                     open(Port::kScaler, options_.public_listen_address, *options_.scaler_port));
+    log_.Info(base::StrCat("KEDA external scaler is running on port ", ports_.scaler));
+  }
   metrics_server_ = std::make_unique<MetricsServer>(metrics_, loops_.size());
   if (options_.enable_metrics) {
     ASSIGN_OR_RETURN(const uint16_t port,
@@ -375,10 +398,17 @@ bool Host::AllAppsUnhealthy() const {
 bool Host::Stop() {
   ready_ = false;
   for (auto& instance : instances_) instance->MarkNotReady();
+  scaler_->Stop();
   std::size_t cut = 0;
+  const auto began = async::Clock::now();
+  if (!instances_.empty()) {
+    loops_.RunTaskOn(0, [&] { return EndSubscriptions(instances_, options_.graceful_shutdown); });
+  }
   if (listeners_) {
     listeners_->CloseAll();
-    cut = listeners_->Drain(options_.graceful_shutdown);
+    const auto left = options_.graceful_shutdown - (async::Clock::now() - began);
+    cut =
+        listeners_->Drain(std::max<std::chrono::nanoseconds>(left, std::chrono::milliseconds(100)));
     if (cut > 0) {
       log_.Warning(base::StrCat(cut, " requests were cut off after the graceful time (",
                                 "--dapr-graceful-shutdown-seconds) was over"));

@@ -20,6 +20,7 @@
 #include "runtime/instance.hpp"
 #include "runtime/listeners.hpp"
 #include "runtime/metrics_server.hpp"
+#include "runtime/scaler.hpp"
 #include "runtime/services.hpp"
 
 namespace runtime {
@@ -32,6 +33,8 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
     const contracts::Registry& components;
     std::string version;
     std::function<void(bool force)> request_shutdown;
+    /// Called by Start when nothing can fail any more and nobody has been told yet; may be empty.
+    std::function<void()> before_ready = {};
   };
   explicit Host(Setup setup);
   ~Host() override;
@@ -58,6 +61,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
     uint16_t grpc = 0;
     uint16_t public_api = 0;
     uint16_t metrics = 0;
+    uint16_t scaler = 0;
   };
   const Ports& ports() const { return ports_; }
 
@@ -104,6 +108,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::shared_ptr<contracts::NameResolver> names_;
   std::unique_ptr<Services> services_;
 
+  std::unique_ptr<Scaler> scaler_;
   Front http_front_;
   Front grpc_front_;
   Front internal_front_;

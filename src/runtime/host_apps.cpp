@@ -12,6 +12,10 @@ async::Task<void> WithdrawOne(Instance& instance) {
   co_await instance.Withdraw();
 }
 
+async::Task<void> EndSubscriptions(Instance& instance, async::Duration grace) {
+  co_await instance.StopSubscriptions(grace);
+}
+
 }  // namespace
 
 base::Result<Host::Apps> Host::ReadApps() {
@@ -118,6 +122,8 @@ bool Host::ReloadApps(const std::function<bool()>& superseded) {
       loops_.RunTaskOn(0, [&] { return WithdrawOne(*instance); });
       log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
     }
+    // Its new form, if there is one, subscribes already.
+    loops_.RunTaskOn(0, [&] { return EndSubscriptions(*instance, options_.graceful_shutdown); });
     retired_.push_back(std::move(instance));
   }
   Reap();

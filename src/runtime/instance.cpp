@@ -1,26 +1,11 @@
 #include "runtime/instance.hpp"
 
 #include <algorithm>
-#include <array>
 
-#include "api/app_context.hpp"
-#include "api/grpc/api.hpp"
-#include "api/http/api.hpp"
-#include "api/http/public_api.hpp"
 #include "base/duration.hpp"
 #include "base/strings.hpp"
-#include "blocks/invoke/callee.hpp"
-#include "blocks/invoke/grpc_proxy.hpp"
-#include "blocks/invoke/internal_service.hpp"
-#include "blocks/invoke/invoke_block.hpp"
-#include "blocks/meta/metadata_block.hpp"
-#include "blocks/secrets/secrets_block.hpp"
-#include "blocks/state/state_block.hpp"
-#include "grpc/server.hpp"
 #include "net/tls.hpp"
-#include "runtime/app_questions.hpp"
-#include "runtime/component_loader.hpp"
-#include "telemetry/trace.hpp"
+#include "runtime/instance_parts.hpp"
 
 namespace runtime {
 namespace {
@@ -58,42 +43,7 @@ std::vector<api::ApiRule> Rules(const std::vector<config::ApiAccessRule>& rules)
   return out;
 }
 
-telemetry::TargetMetricState MetricState(contracts::TargetState state) {
-  switch (state) {
-    case contracts::TargetState::kReady:
-      return telemetry::TargetMetricState::kReady;
-    case contracts::TargetState::kUnavailable:
-      return telemetry::TargetMetricState::kUnavailable;
-    case contracts::TargetState::kWaking:
-      return telemetry::TargetMetricState::kWaking;
-  }
-  return telemetry::TargetMetricState::kUnavailable;
-}
-
 }  // namespace
-
-// In the order in which they are made; the reverse is the order in which they go.
-struct Instance::Parts {
-  std::unique_ptr<telemetry::InstanceMetrics> metrics;
-  telemetry::Tracer tracer;
-  telemetry::Log http_log{"dapr.runtime.http-info"};
-  telemetry::Log grpc_log{"dapr.runtime.grpc.api-info"};
-  ComponentSet components;
-  std::unique_ptr<target::Target> target;
-  std::unique_ptr<blocks::state::StateBlock> state;
-  std::unique_ptr<blocks::secrets::SecretsBlock> secrets;
-  std::shared_ptr<blocks::invoke::Callee> callee;
-  std::unique_ptr<blocks::invoke::InvokeBlock> invoke;
-  std::unique_ptr<blocks::invoke::GrpcProxy> api_proxy;
-  std::unique_ptr<blocks::invoke::GrpcProxy> internal_proxy;
-  std::unique_ptr<blocks::invoke::InternalService> internal_service;
-  std::unique_ptr<blocks::meta::MetadataBlock> metadata;
-  api::AppContext context;
-  std::unique_ptr<api::HttpApi> http_api;
-  std::unique_ptr<api::PublicApi> public_api;
-  std::unique_ptr<api::GrpcApi> grpc_api;
-  std::unique_ptr<grpc::Service> internal_api;
-};
 
 Instance::Instance(const Services& services, InstanceConfig config)
     : services_(services),
@@ -145,17 +95,27 @@ async::Task<base::Status> Instance::Init() {
                                                 .resolver = services_.dns,
                                                 .metrics = parts.metrics.get()});
 
-  parts.state = std::make_unique<blocks::state::StateBlock>(parts.components.state_stores,
-                                                            config_.app_id, parts.metrics.get());
   parts.secrets = std::make_unique<blocks::secrets::SecretsBlock>(
       parts.components.secret_stores, config_.configuration.secret_scopes, parts.metrics.get());
+  parts.publish = std::make_unique<blocks::pubsub::PublishBlock>(
+      blocks::pubsub::PublishBlock::Options{.pubsubs = parts.components.pubsubs,
+                                            .app_id = config_.app_id,
+                                            .metrics = parts.metrics.get(),
+                                            .tracer = &parts.tracer});
+  parts.outbox = std::make_unique<blocks::outbox::Outbox>(
+      config_.app_id, config_.app_namespace, parts.components.state_stores, *parts.publish);
+  parts.state = std::make_unique<blocks::state::StateBlock>(parts.components.state_stores,
+                                                            config_.app_id, parts.metrics.get());
   CO_RETURN_IF_ERROR(MakeInvocation());
+  CO_RETURN_IF_ERROR(MakeSubscriptions());
   MakeMetadata();
   MakeApis();
 
   parts.metrics->TargetState(telemetry::TargetMetricState::kUnavailable);
   parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); },
                       [this](bool healthy, std::string_view why) { OnAppHealth(healthy, why); });
+  parts.outbox->Start();
+  StartSubscriptions();
   co_return base::Status();
 }
 
@@ -222,6 +182,7 @@ void Instance::MakeMetadata() {
     }
     return out;
   };
+  providers.subscriptions = [this] { return ListSubscriptions(); };
   providers.http_endpoints = [&parts] {
     std::vector<std::string> out;
     for (const auto& endpoint : parts.components.http_endpoints) out.push_back(endpoint.name);
@@ -277,6 +238,8 @@ void Instance::MakeApis() {
                       .app_namespace = config_.app_namespace,
                       .state = parts.state.get(),
                       .secrets = parts.secrets.get(),
+                      .publish = parts.publish.get(),
+                      .subscriptions = parts.subscriptions.get(),
                       .invoke = parts.invoke.get(),
                       .callee = parts.callee.get(),
                       .metadata = parts.metadata.get(),
@@ -344,52 +307,6 @@ async::Task<base::Status> Instance::ResolveTokens() {
     CO_ASSIGN_OR_RETURN(app_token_, co_await Secret(*config_.app_token));
   }
   co_return base::Status();
-}
-
-// === the app ===
-
-void Instance::OnTargetState(contracts::TargetState state) {
-  parts_->metrics->TargetState(MetricState(state));
-  const target::TargetConfig& target = parts_->target->config();
-  if (state == contracts::TargetState::kReady) {
-    log_.Info(base::StrCat("application discovered on port ", target.port));
-    // What an app wants of the runtime is asked when it is there and well, and again each time it
-    // comes back.
-    ask_when_healthy_ = true;
-    if (!target.health_check || app_healthy_) Ask();
-  } else {
-    log_.Info(base::StrCat("application on port ", target.port, " is ",
-                           contracts::TargetStateName(state)));
-  }
-}
-
-void Instance::OnAppHealth(bool healthy, std::string_view why) {
-  app_healthy_ = healthy;
-  if (!healthy) {
-    log_.Warning(base::StrCat("App entered un-healthy status: ", why));
-    return;
-  }
-  log_.Info("App entered healthy status");
-  if (ask_when_healthy_) Ask();
-}
-
-void Instance::Ask() {
-  ask_when_healthy_ = false;
-  if (std::exchange(asking_, true)) return;
-  if (!gate_.Spawn(AskApp())) asking_ = false;
-}
-
-async::Task<void> Instance::AskApp() {
-  const AppQuestions questions{.app_id = config_.app_id,
-                               .config = services_.options.ask_app_config,
-                               .subscribe = services_.options.ask_app_subscribe};
-  const async::Context context = gate_.context();
-  const auto wanted = co_await runtime::AskApp(*parts_->target, questions, log_, context);
-  if (wanted && std::exchange(wanted_subscriptions_, *wanted) != *wanted && *wanted > 0) {
-    log_.Warning(base::StrCat("pub/sub is not part of this version yet: the app's ", *wanted,
-                              " subscriptions are not served"));
-  }
-  asking_ = false;
 }
 
 // === the life of an Instance ===
@@ -473,9 +390,11 @@ async::Task<void> Instance::Stop(async::Duration grace) {
       async::Loop::Current()->After(std::max<async::Duration>(grace, std::chrono::seconds(1))));
   Parts& parts = *parts_;
   if (parts.metadata) parts.metadata->health().MarkNotReady();
+  if (parts.subscriptions) co_await parts.subscriptions->Stop(grace);
   if (parts.target) co_await parts.target->Stop(context);
   const async::Context patient;
   co_await gate_.Close(patient);
+  if (parts.outbox) co_await parts.outbox->Close(context);
   co_await parts.components.Close(context);
 }
 

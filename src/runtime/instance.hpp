@@ -13,6 +13,9 @@
 #include "async/gate.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "blocks/meta/metadata.hpp"
+#include "blocks/pubsub/discovery_cache.hpp"
+#include "config/app_wake.hpp"
 #include "config/configuration.hpp"
 #include "config/resources.hpp"
 #include "config/shared_app.hpp"
@@ -38,8 +41,12 @@ struct InstanceConfig {
   std::optional<uint16_t> http_port, grpc_port, internal_port;  // ports of its own
   int64_t max_in_flight = 0;                                    // requests; 0 = unlimited
   int64_t max_body_memory = 0;  // bytes of request bodies (Instance::BodyCost); 0 = unlimited
+  config::AppWake app_wake = config::AppWake::kRequest;
+  std::string discovery_cache;  // "file:DIR"; empty = nothing is remembered
   std::string fingerprint;      // changes when the description does
 };
+
+class WaitingWork;
 
 class Instance : public std::enable_shared_from_this<Instance> {
  public:
@@ -82,6 +89,17 @@ class Instance : public std::enable_shared_from_this<Instance> {
   /// The target, for what it tells of itself. Any thread.
   const target::Target& target() const;
 
+  /// What waits for the app. Home loop.
+  WaitingWork& waiting_work();
+
+  /// Whether the app takes calls and is not there.
+  bool app_away() const;
+  /// Somebody called who speaks for the app, so it may be back. Any loop.
+  void NoteCaller();
+
+  /// Ends all subscriptions and streams; deliveries at the app have `grace`. Home loop.
+  async::Task<void> StopSubscriptions(async::Duration grace);
+
   /// Peers shall not look for the app here any more. Home loop.
   async::Task<void> Withdraw();
   /// Ends background work and components within `grace` (at least a second). Home loop, after the
@@ -97,6 +115,10 @@ class Instance : public std::enable_shared_from_this<Instance> {
   void MakeApis();
   async::Task<base::Status> ResolveTokens();
   async::Task<base::Result<std::string>> Secret(const config::StoreSecretRef& ref);
+  base::Status MakeSubscriptions();
+  void StartSubscriptions();
+  bool UseSubscriptions(const std::string& answer);
+  std::vector<blocks::meta::Subscription> ListSubscriptions() const;
   void OnTargetState(contracts::TargetState state);
   void OnAppHealth(bool healthy, std::string_view why);
   void Ask();
@@ -115,8 +137,10 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // Home loop.
   bool asking_ = false;
   bool ask_when_healthy_ = false;
-  bool app_healthy_ = false;  // its health check says so
-  std::size_t wanted_subscriptions_ = 0;
+  bool app_healthy_ = false;    // its health check says so
+  bool ask_when_sure_ = false;  // something in front of the app says it is not there
+  bool asked_ = false;
+  blocks::pubsub::RememberedAnswers answers_;
 };
 
 }  // namespace runtime

@@ -7,6 +7,7 @@ namespace {
 
 // What flags say for every app: patience and health checks.
 void FillTarget(const config::Options& options, target::TargetConfig& target) {
+  target.probe = options.app_wake != config::AppWake::kNever;
   target.wake_timeout = options.app_wake_timeout;
   target.health_check = options.app_health.enabled;
   target.health_path = options.app_health.path;
@@ -43,6 +44,8 @@ std::string Fingerprint(const config::SharedApp& app) {
   add_port(app.ports.http);
   add_port(app.ports.grpc);
   add_port(app.ports.internal);
+  add(app.wake ? static_cast<int>(*app.wake) : -1);
+  add(app.discovery_cache.value_or("-"));
   add(app.limits.in_flight);
   add(app.limits.body_memory);
   for (const std::string& path : app.resources_paths.value_or(std::vector<std::string>()))
@@ -81,6 +84,8 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
   out.target.max_concurrency = static_cast<int>(options.app_max_concurrency);
   out.target.api_token = options.env.app_api_token;
   FillTarget(options, out.target);
+  out.app_wake = options.app_wake;
+  out.discovery_cache = options.discovery_cache;
   if (!options.env.dapr_api_token.empty()) out.tokens.push_back({options.env.dapr_api_token, {}});
   if (options.internal_grpc_port != 0) out.internal_port = options.internal_grpc_port;
   ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(options.configs, env));
@@ -107,6 +112,9 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
   out.target.protocol = app.target.protocol;
   out.target.max_concurrency = static_cast<int>(app.target.max_concurrency);
   FillTarget(options, out.target);
+  out.app_wake = app.wake.value_or(options.app_wake);
+  out.target.probe = out.app_wake != config::AppWake::kNever;
+  out.discovery_cache = app.discovery_cache.value_or(options.discovery_cache);
   out.app_token = app.target.api_token;
   out.tokens = app.api_tokens;
   out.http_port = app.ports.http;

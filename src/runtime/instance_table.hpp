@@ -18,7 +18,7 @@ namespace runtime {
 class Instance;
 
 /// The ports a process serves.
-enum class Port : uint8_t { kHttp, kGrpc, kInternal, kPublic };
+enum class Port : uint8_t { kHttp, kGrpc, kInternal, kPublic, kScaler };
 
 /// What a listener was opened for; ConnectionInfo::listener_tag points to one.
 struct ListenerTag {

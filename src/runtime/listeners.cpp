@@ -24,6 +24,7 @@ Listeners::Listeners(async::LoopGroup& loops, const Handlers& handlers,
       make(Port::kGrpc, handlers.grpc, grpc);
       make(Port::kInternal, handlers.internal, grpc);
       make(Port::kPublic, handlers.public_api, http);
+      make(Port::kScaler, handlers.scaler, grpc);
     });
   }
 }

@@ -26,6 +26,7 @@ class Listeners {
     http::Handler* grpc;
     http::Handler* internal;
     http::Handler* public_api;
+    http::Handler* scaler;
   };
   Listeners(async::LoopGroup& loops, const Handlers& handlers, const http::ServerOptions& http,
             const http::ServerOptions& grpc, telemetry::Log log);
@@ -58,7 +59,7 @@ class Listeners {
   std::size_t requests_in_flight() const;
 
  private:
-  static constexpr std::size_t kKinds = 4;
+  static constexpr std::size_t kKinds = 5;
   struct Group {
     const ListenerTag* tag = nullptr;
     Wanted wanted{};

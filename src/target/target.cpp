@@ -14,11 +14,23 @@ using contracts::TargetState;
 
 constexpr auto kProbeTimeout = std::chrono::seconds(1);
 // However many callers ask for the app, probes are at least so far apart.
+constexpr auto kRefreshWait = std::chrono::milliseconds(1000);
+constexpr auto kRefreshWaitAway = std::chrono::milliseconds(300);
 constexpr auto kFirstProbeWait = std::chrono::milliseconds(50);
 constexpr auto kLongestProbeWait = std::chrono::seconds(2);
+// The same while messages may wait for the app; with jitter still below a second.
+constexpr auto kLongestEagerWait = std::chrono::milliseconds(700);
+constexpr auto kHintWait = std::chrono::milliseconds(100);
+constexpr auto kFirstRefusedWait = std::chrono::seconds(1);
+constexpr auto kLongestRefusedWait = std::chrono::seconds(5);
 // While callers wait, the app's return must be noticed soon.
 constexpr auto kLongestWakingWait = std::chrono::milliseconds(200);
 constexpr auto kResolveTimeout = std::chrono::seconds(5);
+
+// An activator's word that the app is not there proves nothing of the app.
+bool IsRefusal(const http::ResponseHead& head) {
+  return head.status == 503 || head.headers.Get("grpc-status") == "14";
+}
 
 }  // namespace
 
@@ -109,6 +121,8 @@ void Target::Start(AppState::Observer observer, HealthObserver health) {
     services_.metrics->WaitingCalls(0);
     services_.metrics->Inflight(0);
   }
+  // Without probes the app is believed to be where it was said to be, until a call finds nobody.
+  if (!config_.probe && literal_) PostHome(&Target::NoteReached);
   gate_.Spawn(Watch());
   if (config_.health_check) gate_.Spawn(CheckHealth());
 }
@@ -140,6 +154,8 @@ void Target::ReportReached() {
 }
 
 void Target::NoteReached() {
+  refused_until_ = {};
+  refused_wait_ = {};
   SetState(TargetState::kReady);
 }
 
@@ -163,7 +179,17 @@ void Target::NoteAway() {
 }
 
 void Target::ReportUnavailable() {
-  ReportAway();
+  PostHome(&Target::NoteRefused);
+}
+
+void Target::NoteRefused() {
+  if (stopping_) return;
+  if (home_.now() >= refused_until_) {
+    refused_wait_ =
+        std::clamp<async::Duration>(refused_wait_ * 2, kFirstRefusedWait, kLongestRefusedWait);
+    refused_until_ = home_.After(refused_wait_);
+  }
+  NoteAway();
 }
 
 void Target::NoteWaiting() {
@@ -184,16 +210,22 @@ async::Task<void> Target::Watch() {
       probe_at = {};
     } else {
       if (waiting() > 0) probe_at = std::min(probe_at, probed + kLongestWakingWait);
+      probe_at = std::max(probe_at, refused_until_);
+      if (!config_.probe) probe_at = async::kForever;
+      if (hinted_) probe_at = std::min(probe_at, probed + kHintWait);
       if (home_.now() >= probe_at && endpoint_count() > 0) {
+        hinted_ = false;
         if (co_await Probe(context)) {
           SetState(TargetState::kReady);
           continue;
         }
         if (gate_.closing()) break;
         probed = home_.now();
-        wait = std::min(wait * 2, async::Duration(kLongestProbeWait));
+        wait = std::min(wait * 2, eager_ ? async::Duration(kLongestEagerWait)
+                                         : async::Duration(kLongestProbeWait));
         probe_at = home_.After(base::Jitter(wait));
         if (waiting() > 0) probe_at = std::min(probe_at, probed + kLongestWakingWait);
+        if (!config_.probe) probe_at = async::kForever;
       }
       if (state() == TargetState::kWaking && waiting() == 0) SetState(TargetState::kUnavailable);
       // A name without addresses is not probed: only its resolution can change that.
@@ -218,12 +250,15 @@ async::Task<bool> Target::Probe(const async::Context& context) {
 async::Task<void> Target::Refresh(const async::Context& context) {
   const async::Context attempt = context.Until(home_.After(kResolveTimeout));
   auto resolved = co_await services_.resolver().Resolve(attempt, config_.host, config_.port);
+  // An app that is away may come back at another address, and shall be found within a second.
+  const async::TimePoint soon =
+      home_.After(state() == TargetState::kReady ? kRefreshWait : kRefreshWaitAway);
   if (resolved) {
-    refresh_at_ = std::max(resolved->expires, home_.After(std::chrono::seconds(1)));
+    refresh_at_ = std::max(resolved->expires, soon);
     Publish(std::move(resolved->addresses));
     co_return;
   }
-  refresh_at_ = home_.After(base::Jitter(std::chrono::seconds(1)));
+  refresh_at_ = home_.After(base::Jitter(async::Duration(kRefreshWait)));
   // A name that is gone means no endpoints; a resolver that is down changes nothing.
   if (resolved.error().kind == base::Kind::kNotFound) Publish({});
 }
@@ -260,6 +295,7 @@ void Target::Publish(std::vector<net::Address> addresses) {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       services_.loops.at(static_cast<int>(i)).Post([part = parts_[i]] { part->changed.Pulse(); });
     }
+    if (!config_.probe) SetState(TargetState::kReady);
   }
 }
 
@@ -346,7 +382,7 @@ async::Task<base::Result<contracts::AppResponse>> Target::Forward(const async::C
     auto response = co_await services_.clients.Here().Send(context, origin, head, body, interim);
     if (response) {
       if (endpoint->failures != 0) Endpoints::Succeeded(*endpoint);
-      ReportReached();
+      if (!IsRefusal(response->head)) ReportReached();
       co_return contracts::AppResponse{std::move(*response), std::move(lease)};
     }
     if (response.error().kind != base::Kind::kUnreachable) {

@@ -34,6 +34,7 @@ struct TargetConfig {
   int max_concurrency = -1;
   std::string api_token;  // sent as dapr-api-token; never logged
   std::chrono::nanoseconds wake_timeout{0};
+  bool probe = true;  // false: no connection is opened just to see whether the app is there
   // --enable-app-health-check
   bool health_check = false;
   std::string health_path = "/healthz";
@@ -75,6 +76,14 @@ class Target final : public contracts::AppTarget {
                                                          http::RequestHead head, http::Body* body,
                                                          http::InterimObserver* interim) override;
   void ReportUnavailable() override;
+  /// While set, the app's return is noticed within a second: work from elsewhere waits for it. Any
+  /// thread.
+  void SetEager(bool eager) { eager_.store(eager, std::memory_order_relaxed); }
+  /// The app has shown that it is alive, for instance by calling the runtime. Any loop.
+  void NoteAlive() {
+    if (state() == contracts::TargetState::kReady || hinted_.exchange(true)) return;
+    PostHome(&Target::Poke);
+  }
 
   const TargetConfig& config() const { return config_; }
   int waiting() const { return waiting_.load(std::memory_order_relaxed); }
@@ -117,6 +126,8 @@ class Target final : public contracts::AppTarget {
   void NoteReached();
   void NoteAway();
   void NoteWaiting();
+  void NoteRefused();
+  void Poke() { poke_.Pulse(); }
   async::Task<base::Status> AwaitReturn(const async::Context& context, async::TimePoint until);
   base::Error Away(const base::Error* last) const;
 
@@ -137,6 +148,8 @@ class Target final : public contracts::AppTarget {
   std::atomic<std::size_t> endpoint_count_{0};
   std::atomic<bool> healthy_{true};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> eager_{false};
+  std::atomic<bool> hinted_{false};  // look at once
 
   // Home loop.
   HealthObserver health_observer_;
@@ -145,6 +158,9 @@ class Target final : public contracts::AppTarget {
   std::shared_ptr<Self> self_;
   async::TimePoint refresh_at_{};
   bool literal_ = false;
+  // After an activator's word a connection alone proves little: it is not looked for before.
+  async::TimePoint refused_until_{};
+  async::Duration refused_wait_{0};
 };
 
 }  // namespace target

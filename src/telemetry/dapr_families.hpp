@@ -282,5 +282,11 @@ inline constexpr Family kSharedInflight =
     internal::Gauge("dapr_shared_inflight", "Calls that the app is working on.", {});
 inline constexpr Family kSharedEndpoints =
     internal::Gauge("dapr_shared_endpoints", "Endpoints of the app that may be used.", {});
+inline constexpr Family kSharedPendingDeliveries = internal::Gauge(
+    "dapr_shared_pending_deliveries",
+    "Messages pulled from a topic that wait for the app to come back.", {"component", "topic"});
+inline constexpr Family kSharedPausedSubscriptions = internal::Gauge(
+    "dapr_shared_paused_subscriptions",
+    "Subscriptions that pull nothing because the app is not there.", {"component", "topic"});
 
 }  // namespace telemetry::family

@@ -202,6 +202,14 @@ void InstanceMetrics::Inflight(int64_t delta) {
 void InstanceMetrics::Endpoints(int64_t count) {
   Set(family::kSharedEndpoints, {}, static_cast<double>(count));
 }
+void InstanceMetrics::PendingDeliveries(std::string_view component, std::string_view topic,
+                                        int64_t delta) {
+  Count(family::kSharedPendingDeliveries, {component, topic}, delta);
+}
+void InstanceMetrics::PausedSubscriptions(std::string_view component, std::string_view topic,
+                                          int64_t delta) {
+  Count(family::kSharedPausedSubscriptions, {component, topic}, delta);
+}
 
 void InstanceMetrics::ResiliencyLoaded(std::string_view name) {
   Count(family::kResiliencyLoaded, {name, namespace_});

@@ -116,6 +116,9 @@ class InstanceMetrics {
   void WaitingCalls(int64_t delta);
   void Inflight(int64_t delta);
   void Endpoints(int64_t count);
+  /// Both are told changes, not totals.
+  void PendingDeliveries(std::string_view component, std::string_view topic, int64_t delta);
+  void PausedSubscriptions(std::string_view component, std::string_view topic, int64_t delta);
 
   // Any other family of dapr_families.hpp; `values` in the order of its labels after app_id.
   void Count(const Family& family, std::initializer_list<std::string_view> values, int64_t n = 1);

@@ -13,6 +13,7 @@ from harness.daprd import Daprd  # noqa: E402
 from harness.grpc_app import GrpcApp  # noqa: E402
 from harness.http_app import HttpApp  # noqa: E402
 from harness.paths import binary, in_ci  # noqa: E402
+from harness.state_stores import StateServers  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,3 +56,10 @@ def served_grpc() -> Iterator[tuple[GrpcApp, Daprd]]:
     """One gRPC application `app` and its runtime for a whole file."""
     with GrpcApp() as app, Daprd("app", app=app) as daprd:
         yield app, daprd
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[StateServers]:
+    """Redis and PostgreSQL for the whole session; each starts when it is first wanted."""
+    with StateServers() as all_servers:
+        yield all_servers

@@ -19,7 +19,7 @@ dapr-block-shutdown-duration disable-builtin-k8s-secret-store enable-app-health-
 app-health-check-path app-health-probe-interval app-health-probe-timeout app-health-threshold
 disable-init-endpoints placement-host-address scheduler-host-address scheduler-job-streams
 actors-disseminate-timeout hot-reload-reconcile-interval version build-info wait threads
-list-components app-wake-timeout apps-path healthz-requires-app
+list-components app-wake-timeout app-wake discovery-cache apps-path healthz-requires-app
 """
 
 

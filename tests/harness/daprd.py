@@ -73,7 +73,8 @@ class Daprd:
             self.args += ["--app-id", app_id]
         if app is not None:
             self.args += ["--app-port", str(app.port), "--app-channel-address", app.host]
-            protocol = app_protocol or ("grpc" if type(app).__name__ == "GrpcApp" else "http")
+            is_grpc = any(base.__name__ == "GrpcApp" for base in type(app).__mro__)
+            protocol = app_protocol or ("grpc" if is_grpc else "http")
             self.args += ["--app-protocol", protocol]
         self.args += [
             "--dapr-http-port",

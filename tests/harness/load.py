@@ -39,6 +39,7 @@ class Load:
     broken: int
     p50: float
     p99: float
+    worst: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -52,7 +53,8 @@ def _millis(text: str) -> float:
 
 class Wrk:
     """`wrk` in the background; `result()` waits for its end. `pause` milliseconds lie between the
-    requests of one connection, which makes a rate; `calls` (Host and path) are made in turn."""
+    requests of one connection, which makes a rate; `calls` (Host and path) are made in turn; `lua` is
+    a script that makes others."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Wrk:
         pause: int = 0,
         calls: list[tuple[str, str]] | None = None,
         pinned: bool = False,
+        lua: str = "",
     ):
         self.script = tempfile.NamedTemporaryFile("w", suffix=".lua")  # noqa: SIM115 - ends in result()
         if pause:
@@ -79,6 +82,7 @@ class Wrk:
                 "end\n"
                 "function request() last = last % #made + 1 return made[last] end\n"
             )
+        self.script.write(lua)
         self.script.flush()
         self.process = subprocess.Popen(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "--latency",
@@ -97,6 +101,7 @@ class Wrk:
         refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
         errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
         quantiles = dict(re.findall(r"(50|99)%\s+(\S+)", text))
+        worst = re.search(r"Latency\s+\S+\s+\S+\s+(\S+)", text)
         return Load(
             int(count),
             _millis(lasted) / 1000,
@@ -104,6 +109,7 @@ class Wrk:
             sum(int(n) for n in errors.groups()) if errors else 0,
             _millis(quantiles["50"]),
             _millis(quantiles["99"]),
+            _millis(worst.group(1)) if worst else 0.0,
         )
 
     def end(self) -> None:

@@ -2,19 +2,26 @@
 
 import base64
 import datetime
+import fnmatch
 import json
 from typing import Any
+from urllib.parse import quote
 
 from . import protos
 from .poll import wait_for
 from .state_clients import MISSING, StateError
 
 
-class StateCase:
-    """Runs the steps of one case."""
+def matches(store: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatch(store, pattern) for pattern in patterns)
 
-    def __init__(self, client: Any, prefix: str):
-        self.client, self.prefix, self.etags = client, prefix, {}
+
+class StateCase:
+    """Runs the steps of one case. `stale` is an etag which the store could have given, and has not."""
+
+    def __init__(self, client: Any, prefix: str, kind: str, stale: str):
+        self.client, self.prefix, self.kind = client, prefix, kind
+        self.etags = {"stale": stale}
 
     def fill(self, value: Any, key: str = "") -> Any:
         if isinstance(value, str):
@@ -22,6 +29,7 @@ class StateCase:
                 value.replace("{store}", self.client.store)
                 .replace("{prefix}", self.prefix)
                 .replace("{key}", self.prefix + key)
+                .replace("{stale}", self.etags["stale"])
             )
         if isinstance(value, dict):
             return {k: self.fill(v, key) for k, v in value.items()}
@@ -33,27 +41,47 @@ class StateCase:
     def item(self, given: dict[str, Any]) -> dict[str, Any]:
         item = dict(given)
         item["key"] = item.pop("raw_key") if "raw_key" in item else self.prefix + item["key"]
+        if "value" in item:
+            item["value"] = self.fill(item["value"])
         if "repeat" in item:
             item["value"] = "x" * item.pop("repeat")
         if "etag" in item:
             item["etag"] = self.recall(item["etag"])
         return item
 
+    def at_store(self, given: dict[str, Any]) -> dict[str, Any]:
+        """With what `at` says of this store in place of what holds elsewhere; null takes it away."""
+        merged = {key: value for key, value in given.items() if key != "at"}
+        for pattern, differs in given.get("at", {}).items():
+            if fnmatch.fnmatch(self.kind, pattern):
+                merged |= differs
+        merged = {key: value for key, value in merged.items() if value is not None or key == "value"}
+        if isinstance(merged.get("error"), dict):
+            merged["error"] = self.at_store(merged["error"])
+        return merged
+
     def run(self, steps: list[dict[str, Any]]) -> None:
-        for step in steps:
-            name = next(iter(step))
-            act = getattr(self, f"do_{name}")
-            if "error" not in step:
-                act(step[name], step)
-                continue
+        for number, given in enumerate(steps, 1):
+            name = next(iter(given))
             try:
-                act(step[name], step)
-            except StateError as error:
-                self.check_error(
-                    error, self.fill(step["error"], step[name] if isinstance(step[name], str) else "")
-                )
-            else:
-                raise AssertionError(f"no error came of {step}")
+                self.run_step(name, self.at_store(given))
+            except BaseException as failure:
+                failure.add_note(f"in step {number}, {name}, over {self.kind} by {self.client.protocol}")
+                raise
+
+    def run_step(self, name: str, step: dict[str, Any]) -> None:
+        act = getattr(self, f"do_{name}")
+        if "error" not in step:
+            act(step[name], step)
+            return
+        try:
+            act(step[name], step)
+        except StateError as error:
+            self.check_error(
+                error, self.fill(step["error"], step[name] if isinstance(step[name], str) else "")
+            )
+        else:
+            raise AssertionError(f"no error came of {step}")
 
     def check_error(self, error: StateError, wanted: dict[str, Any]) -> None:
         if self.client.protocol == "http":
@@ -67,8 +95,9 @@ class StateCase:
         if "reason" in wanted:
             assert wanted["reason"] in [detail.get("reason") for detail in error.details], error.details
 
-    def do_save(self, items: list[dict[str, Any]], _: Any) -> None:
-        self.client.save([self.item(item) for item in items])
+    def do_save(self, items: list[dict[str, Any]], step: dict[str, Any]) -> None:
+        more = {"metadata": step["metadata"]} if "metadata" in step else {}
+        self.client.save([self.item({**item, **more}) for item in items])
 
     def do_get(self, key: str, step: dict[str, Any]) -> None:
         value, etag, metadata = self.client.get(self.prefix + key, step.get("consistency"))
@@ -112,6 +141,7 @@ class StateCase:
         assert {key.removeprefix(self.prefix): value for key, (value, _) in found.items()} == step.get(
             "items", {}
         )
+        assert all(etag for _, etag in found.values())
         for key, etag in step.get("etags", {}).items():
             assert found[self.prefix + key][1] == self.recall(etag)
 
@@ -124,8 +154,10 @@ class StateCase:
         pairs = [(kind, self.item(item)) for operation in operations for kind, item in operation.items()]
         self.client.transaction(pairs, step.get("metadata"))
 
-    def do_save_bytes(self, given: dict[str, str], _: Any) -> None:
+    def do_save_bytes(self, given: dict[str, Any], _: Any) -> None:
         item = protos.common.StateItem(key=self.prefix + given["key"], value=base64.b64decode(given["value"]))
+        for name, value in given.get("metadata", {}).items():
+            item.metadata[name] = value
         self.client.call(
             "SaveState", protos.runtime.SaveStateRequest(store_name=self.client.store, states=[item])
         )
@@ -133,8 +165,18 @@ class StateCase:
     def do_get_bytes(self, given: dict[str, str], _: Any) -> None:
         assert self.client.get_bytes(self.prefix + given["key"]).data == base64.b64decode(given["value"])
 
+    def do_query(self, query: dict[str, Any], step: dict[str, Any]) -> None:
+        results, token = self.client.query(self.fill(query))
+        assert [(item["key"].removeprefix(self.prefix), item["data"]) for item in results] == [
+            (key, self.fill(value)) for pair in step["results"] for key, value in pair.items()
+        ]
+        assert all(item["etag"] for item in results)
+        if "token" in step:
+            assert token == step["token"]
+
     def do_raw(self, given: dict[str, Any], step: dict[str, Any]) -> None:
         raw = self.fill(given)
+        raw["path"] = self.fill(given["path"].replace("{prefix}", quote(self.prefix, safe="")))
         answer = self.client.connection.request(
             raw["method"],
             raw["path"],

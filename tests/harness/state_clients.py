@@ -79,6 +79,14 @@ class HttpState:
             body["metadata"] = metadata
         assert self.call("POST", f"{self.base}/transaction", body).status == 204
 
+    def query(self, document: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        """The results, each with key, data and etag, and the token of the next page."""
+        answer = self.call("POST", f"/v1.0-alpha1/state/{self.store}/query", document)
+        if answer.status == 204:
+            return [], ""
+        body = answer.json()
+        return body["results"], body.get("token", "")
+
 
 class GrpcState:
     protocol = "grpc"
@@ -162,3 +170,9 @@ class GrpcState:
         for kind, item in operations:
             request.operations.add(operationType=kind, request=self.item(item))
         self.call("ExecuteStateTransaction", request)
+
+    def query(self, document: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+        request = protos.runtime.QueryStateRequest(store_name=self.store, query=json.dumps(document))
+        answer = self.call("QueryStateAlpha1", request)
+        found = [{"key": r.key, "data": json.loads(r.data), "etag": r.etag} for r in answer.results]
+        return found, answer.token

@@ -20,7 +20,7 @@ namespace {
 
 namespace pb = google::protobuf;
 
-const char* const kTables[] = {"wire.md", "grpc.md"};
+const char* const kTables[] = {"wire.md", "grpc.md", "keda.md"};
 
 const WireTable& Table(const std::string& name) {
   static std::map<std::string, WireTable> tables;

@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -30,12 +30,6 @@ HEADERS = {"Content-Type": "application/json"}
 pytestmark = pytest.mark.skipif(
     not shutil.which("wrk") or not shutil.which("nginx"), reason="needs wrk and nginx"
 )
-
-
-@pytest.fixture
-def stack() -> Iterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as everything:
-        yield everything
 
 
 class Mixed:

@@ -87,9 +87,8 @@ class ThirdParty(unittest.TestCase):
                              ("control/sentry.cpp", "dapr/proto/sentry/v1/sentry.pb.h"),
                              ("components/pluggable/state.cpp", "dapr/proto/components/v1/state.pb.h"),
                              ("runtime/internal_server.cpp", "dapr/proto/internals/v1/service.pb.h"),
-                             ("components/state/sqlite/store.cpp", "sqlite3.h"),
-                             ("components/nameresolution/sqlite/resolver.cpp", "sqlite3.h"),
-                             ("config/flags.cpp", "CLI/CLI.hpp"), ("config/yaml.cpp", "yaml-cpp/yaml.h"),
+                             ("components/sqlite/database.cpp", "sqlite3.h"),
+                             ("config/yaml.cpp", "yaml-cpp/yaml.h"),
                              ("daprd/memory.cpp", "jemalloc/jemalloc.h"),
                              ("api/http/state.cpp", "boost/json.hpp"), ("net/tcp.cpp", "vector")):
             self.assertEqual(rules(path, f"#include <{header}>"), [], (path, header))
@@ -100,7 +99,8 @@ class ThirdParty(unittest.TestCase):
                              ("blocks/state/x.cpp", "dapr/proto/common/v1/common.pb.h"),
                              ("api/http/x.cpp", "dapr/proto/common/v1/common.pb.h"),
                              ("components/state/memory/store.cpp", "sqlite3.h"),
-                             ("daprd/main.cpp", "CLI/CLI.hpp"), ("contracts/x.hpp", "yaml-cpp/yaml.h"),
+                             ("components/state/sqlite/store.cpp", "sqlite3.h"),
+                             ("contracts/x.hpp", "yaml-cpp/yaml.h"),
                              ("net/tcp.cpp", "boost/asio.hpp")):
             found = rules(path, f"#include <{header}>")
             self.assertEqual(len(found), 1, (path, header))

@@ -49,28 +49,6 @@ Error NoPlacement(const AppContext&, std::string_view) {
                "placement service is not configured");
 }
 
-Error PubsubError(ErrorId id, std::string_view reason, std::string text) {
-  return Error(Kind::kInvalidArgument, id, std::move(text))
-      .With(ErrorInfo{.reason = std::string(reason), .metadata = {}});
-}
-Error NoPubsubNamed(const std::string& name) {
-  if (name.empty()) {
-    return PubsubError(ErrorId::kPubsubNameEmpty, "DAPR_PUBSUB_NAME_EMPTY", "pubsub name is empty");
-  }
-  return PubsubError(ErrorId::kPubsubNotFound, "DAPR_PUBSUB_NOT_FOUND",
-                     StrCat("pubsub ", name, " is not found"));
-}
-Error NoPubsub(const AppContext&, std::string_view request) {
-  return NoPubsubNamed(FirstText(request));
-}
-Error NoSubscription(const AppContext&, std::string_view request) {
-  const auto first = Parse<runtime::SubscribeTopicEventsRequestAlpha1>(request);
-  if (!first.has_initial_request()) {
-    return Error(Kind::kInvalidArgument, "initial_request is required");
-  }
-  return NoPubsubNamed(first.initial_request().pubsub_name());
-}
-
 Error NoBinding(const AppContext&, std::string_view request) {
   const std::string name = FirstText(request);
   return Error(Kind::kNotFound, ErrorId::kInvokeOutputBinding,
@@ -161,10 +139,6 @@ Error NoListJobs(const AppContext& app, std::string_view) {
 }
 
 constexpr auto kMethods = std::to_array<AbsentMethod>({
-    {"PublishEvent", NoPubsub},
-    {"BulkPublishEvent", NoPubsub},
-    {"BulkPublishEventAlpha1", NoPubsub},
-    {"SubscribeTopicEventsAlpha1", NoSubscription, true},
     {"InvokeBinding", NoBinding},
     {"RegisterActorTimer", NoPlacement},
     {"UnregisterActorTimer", NoPlacement},

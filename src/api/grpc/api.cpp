@@ -48,8 +48,10 @@ class Observer final : public grpc::CallObserver {
     if (HasToken(app_, call.metadata())) return std::nullopt;
     return Unauthorized();
   }
-  void OnEnd(const grpc::ServerCall&, grpc::Code code, bool unary, std::size_t request_bytes,
+  void OnEnd(const grpc::ServerCall& call, grpc::Code code, bool unary, std::size_t request_bytes,
              std::size_t response_bytes) override {
+    // Whatever it broke off with, it was the caller that ended it.
+    if (code != grpc::Code::kOk && call.context().canceled()) code = grpc::Code::kCancelled;
     t_ended = {true, unary, code, request_bytes, response_bytes};
   }
 
@@ -105,6 +107,8 @@ class GrpcApi::Impl {
     std::call_once(once, [] { google::protobuf::SetLogHandler(nullptr); });
     const Registrar registrar{app, service_};
     AddStateMethods(registrar);
+    AddPublishMethods(registrar);
+    AddSubscribeMethod(registrar);
     AddSecretMethods(registrar);
     AddMetadataMethods(registrar);
     AddInvokeMethod(registrar);

@@ -86,8 +86,11 @@ contracts::Metadata MetadataOf(const Map& map) {
   return out;
 }
 
-// state_methods.cpp, secret_methods.cpp, metadata_methods.cpp, invoke_method.cpp
+// state_methods.cpp, publish_methods.cpp, subscribe_method.cpp,
+// secret_methods.cpp, metadata_methods.cpp, invoke_method.cpp
 void AddStateMethods(const Registrar& registrar);
+void AddPublishMethods(const Registrar& registrar);
+void AddSubscribeMethod(const Registrar& registrar);
 void AddSecretMethods(const Registrar& registrar);
 void AddMetadataMethods(const Registrar& registrar);
 void AddInvokeMethod(const Registrar& registrar);

@@ -217,7 +217,7 @@ async::Task<Reply<runtime::QueryStateResponse>> QueryState(
   auto response =
       co_await Block(call.app())
           .Query(call.context(), request.store_name(),
-                 {.query = request.query(), .metadata = MetadataOf(request.metadata())});
+                 {.document = request.query(), .metadata = MetadataOf(request.metadata())});
   if (!response) co_return std::unexpected(std::move(response).error());
   runtime::QueryStateResponse out;
   for (contracts::QueryItem& item : response->items) {

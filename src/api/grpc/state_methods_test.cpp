@@ -120,5 +120,83 @@ TEST_F(GrpcApiTest, StateErrors) {
                "state store s is not configured", "DAPR_STATE_NOT_CONFIGURED");
 }
 
+runtime::QueryStateRequest Query(const std::string& store, const std::string& document) {
+  runtime::QueryStateRequest request;
+  request.set_store_name(store);
+  request.set_query(document);
+  return request;
+}
+
+TEST_F(GrpcApiTest, Queries) {
+  auto request = Query("lookup", R"({"filter":{"EQ":{"a":1}}})");
+  (*request.mutable_metadata())["m"] = "n";
+  const auto found = Parse<runtime::QueryStateResponse>(Call("QueryStateAlpha1", request));
+  ASSERT_EQ(found.results_size(), 2);
+  EXPECT_EQ(found.results(0).key(), "a");
+  EXPECT_EQ(found.results(0).data(), R"({"n": "<"})");
+  EXPECT_EQ(found.results(0).etag(), "7");
+  EXPECT_EQ(found.results(1).key(), "b");
+  EXPECT_EQ(found.results(1).error(), "odd row");
+  EXPECT_EQ(found.token(), "2");
+  EXPECT_EQ(found.metadata().at("m"), "n");
+  const auto none = Parse<runtime::QueryStateResponse>(
+      Call("QueryStateAlpha1", Query("lookup", R"({"page":{"limit":9}})")));
+  EXPECT_EQ(none.ByteSizeLong(), 0u);
+}
+
+TEST_F(GrpcApiTest, QueryErrors) {
+  ExpectStatus(Call("QueryStateAlpha1", Query("lookup", R"({"page":{"limit":8}})")),
+               grpc::Code::kInternal, "state store lookup query failed: backend away",
+               "DAPR_STATE_QUERY_FAILED");
+  ExpectStatus(Call("QueryStateAlpha1", Query("lookup", "")), grpc::Code::kInternal,
+               "state store lookup query failed: failed to parse JSON query body: unexpected end "
+               "of JSON input",
+               "DAPR_STATE_QUERY_FAILED");
+  ExpectStatus(Call("QueryStateAlpha1", Query("sealed", "{}")), grpc::Code::kInternal,
+               "state store sealed query failed: cannot query encrypted store",
+               "DAPR_STATE_QUERY_FAILED");
+  ExpectStatus(Call("QueryStateAlpha1", Query("nope", "{}")), grpc::Code::kInvalidArgument,
+               "state store nope is not found", "DAPR_STATE_NOT_FOUND");
+}
+
+TEST_F(GrpcApiTest, EncryptedValuesAreTheBytesGiven) {
+  for (const bool streamed : {false, true}) {
+    auto save = Save("k", "{ \"a\": 1.0 }");
+    save.set_store_name("sealed");
+    EXPECT_TRUE(Call("SaveState", save, {}, streamed).status.ok());
+    const auto got =
+        Parse<runtime::GetStateResponse>(Call("GetState", Get("k", "sealed"), {}, streamed));
+    EXPECT_EQ(got.data(), "{ \"a\": 1.0 }");
+  }
+}
+
+TEST_F(GrpcApiTest, TransactionLimitsAndWords) {
+  runtime::ExecuteStateTransactionRequest transaction;
+  transaction.set_storename("lookup");
+  for (const char* key : {"a", "b", "c"}) {
+    auto& upsert = *transaction.add_operations();
+    upsert.set_operationtype("upsert");
+    upsert.mutable_request()->set_key(key);
+  }
+  ExpectStatus(Call("ExecuteStateTransaction", transaction), grpc::Code::kInvalidArgument,
+               "the transaction contains 3 operations, which is more than what the state store "
+               "supports: 2",
+               "DAPR_STATE_TOO_MANY_TRANSACTIONS");
+  transaction.mutable_operations()->RemoveLast();
+  transaction.mutable_operations(0)->mutable_request()->mutable_etag()->set_value("old");
+  const Result stale = Call("ExecuteStateTransaction", transaction);
+  EXPECT_EQ(stale.status.code, grpc::Code::kInternal);
+  EXPECT_TRUE(stale.status.message.starts_with("error while executing state transaction: "));
+  transaction.set_storename("bad");
+  ExpectStatus(Call("ExecuteStateTransaction", transaction), grpc::Code::kUnimplemented,
+               "state store bad doesn't support transactions",
+               "DAPR_STATE_TRANSACTIONS_NOT_SUPPORTED");
+  // An empty etag is none.
+  auto save = Save("e", "1");
+  save.mutable_states(0)->mutable_etag();
+  EXPECT_TRUE(Call("SaveState", save).status.ok());
+  EXPECT_TRUE(Call("SaveState", save).status.ok());
+}
+
 }  // namespace
 }  // namespace api::test

@@ -39,11 +39,6 @@ Error NoConfiguration() {
   return Error(Kind::kPreconditionFailed, ErrorId::kConfigurationStoreNotConfigured,
                "configuration stores not configured");
 }
-Error NoPubsub(HttpCall& call, std::string_view) {
-  return Error(Kind::kNotFound, ErrorId::kPubsubNotFound,
-               StrCat("pubsub ", call.Param(0), " is not found"))
-      .With(ErrorInfo{.reason = "DAPR_PUBSUB_NOT_FOUND", .metadata = {}});
-}
 Error NoBinding(HttpCall& call, std::string_view) {
   return Error(Kind::kNotFound, ErrorId::kInvokeOutputBinding,
                StrCat("error invoking output binding ", call.Param(0),
@@ -162,8 +157,6 @@ Error NoScheduleJob(HttpCall& call, std::string_view body) {
 }
 
 const auto kRows = std::to_array<AbsentRow>({
-    {Op::kPublish, Json::kNotRead, NoPubsub},
-    {Op::kBulkPublish, Json::kNotRead, NoPubsub},
     {Op::kInvokeBinding, Json::kRequired, NoBinding},
     {Op::kGetConfiguration, Json::kNotRead,
      [](HttpCall&, std::string_view) { return NoConfiguration(); }},

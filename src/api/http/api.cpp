@@ -28,6 +28,8 @@ constexpr auto kFunctions = [] {
   set(Op::kBulkGetState, {BulkGetState, nullptr});
   set(Op::kStateTransaction, {StateTransaction, nullptr});
   set(Op::kQueryState, {QueryState, nullptr});
+  set(Op::kPublish, {Publish, TryPublish});
+  set(Op::kBulkPublish, {BulkPublish, nullptr});
   set(Op::kGetSecret, {GetSecret, nullptr});
   set(Op::kGetBulkSecret, {GetBulkSecret, nullptr});
   set(Op::kGetMetadata, {nullptr, TryGetMetadata});

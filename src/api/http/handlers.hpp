@@ -19,6 +19,11 @@ async::Task<void> BulkGetState(HttpCall& call);
 async::Task<void> StateTransaction(HttpCall& call);
 async::Task<void> QueryState(HttpCall& call);
 
+// publish_handlers.cpp
+async::Task<void> Publish(HttpCall& call);
+bool TryPublish(HttpCall& call);
+async::Task<void> BulkPublish(HttpCall& call);
+
 // secret_handlers.cpp
 async::Task<void> GetSecret(HttpCall& call);
 async::Task<void> GetBulkSecret(HttpCall& call);

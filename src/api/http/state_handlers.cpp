@@ -4,7 +4,6 @@
 
 #include "api/http/handlers.hpp"
 #include "api/http/query.hpp"
-#include "base/go_json.hpp"
 #include "base/strings.hpp"
 #include "blocks/state/errors.hpp"
 #include "blocks/state/request.hpp"
@@ -173,50 +172,6 @@ base::Error WithoutMetadata(const base::Error& error) {
   return out;
 }
 
-std::string WriteQueryResponse(const contracts::QueryResponse& response) {
-  std::string out = "{\"results\":[";
-  bool first = true;
-  for (const contracts::QueryItem& item : response.items) {
-    if (!std::exchange(first, false)) out += ',';
-    out += "{\"key\":";
-    base::AppendJsonString(out, item.key);
-    std::string error = item.error;
-    if (error.empty()) {
-      if (auto data = base::CompactLikeGo(item.data, true)) {
-        base::StrAppend(out, ",\"data\":", *data);
-      } else {
-        error = data.error().message;
-      }
-    }
-    if (item.etag && !item.etag->empty()) {
-      out += ",\"etag\":";
-      base::AppendJsonString(out, *item.etag);
-    }
-    if (!error.empty()) {
-      out += ",\"error\":";
-      base::AppendJsonString(out, error);
-    }
-    out += '}';
-  }
-  out += ']';
-  if (!response.token.empty()) {
-    out += ",\"token\":";
-    base::AppendJsonString(out, response.token);
-  }
-  if (!response.metadata.empty()) {
-    out += ",\"metadata\":{";
-    first = true;
-    for (const auto& [key, value] : response.metadata) {
-      if (!std::exchange(first, false)) out += ',';
-      base::AppendJsonString(out, key);
-      out += ':';
-      base::AppendJsonString(out, value);
-    }
-    out += '}';
-  }
-  return out + "}\n";
-}
-
 }  // namespace
 
 async::Task<void> QueryState(HttpCall& call) {
@@ -225,11 +180,12 @@ async::Task<void> QueryState(HttpCall& call) {
   }
   auto body = co_await call.ReadJson();
   if (!body) co_return call.Fail(Unreadable(body.error(), kDeserializing));
-  const auto response = co_await Block(call).Query(
-      call.context(), call.Param(0), {.query = std::move(*body), .metadata = call.UrlMetadata()});
+  const auto response =
+      co_await Block(call).Query(call.context(), call.Param(0),
+                                 {.document = std::move(*body), .metadata = call.UrlMetadata()});
   if (!response) co_return call.Fail(response.error());
   if (response->items.empty()) co_return call.Empty();
-  call.Json(WriteQueryResponse(*response));
+  call.Json(blocks::state::WriteQueryResponse(*response));
 }
 
 }  // namespace api

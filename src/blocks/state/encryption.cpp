@@ -30,12 +30,6 @@ Encryption::~Encryption() {
   if (secondary_) net::Cleanse(secondary_->bytes);
 }
 
-const EncryptionKey* Encryption::Find(std::string_view name) const {
-  if (name == primary_.name) return &primary_;
-  if (secondary_ && name == secondary_->name) return &*secondary_;
-  return nullptr;
-}
-
 base::Result<std::string> Encryption::Encrypt(std::string_view plain) const {
   const std::optional<std::string> sealed = net::AesGcmSeal(primary_.bytes, plain);
   if (!sealed) return base::Fail(Kind::kInternal, "the value cannot be encrypted");
@@ -50,8 +44,9 @@ base::Result<std::string> Encryption::Decrypt(std::string_view stored) const {
                       "written before encryption was switched on");
   }
   const std::string_view name = stored.substr(at + kKeySeparator.size());
-  const EncryptionKey* key = Find(name);
-  if (!key) {
+  const bool first = name == primary_.name;
+  const bool second = secondary_ && name == secondary_->name;
+  if (!first && !second) {
     return base::Fail(
         Kind::kInternal,
         base::StrCat("could not decrypt data for state store: encryption key ", base::Quote(name),
@@ -62,7 +57,9 @@ base::Result<std::string> Encryption::Decrypt(std::string_view stored) const {
     return base::Fail(Kind::kInternal,
                       "could not decrypt data for state store: the value is damaged");
   }
-  std::optional<std::string> plain = net::AesGcmOpen(key->bytes, *sealed);
+  std::optional<std::string> plain;
+  if (first) plain = net::AesGcmOpen(primary_.bytes, *sealed);
+  if (!plain && second) plain = net::AesGcmOpen(secondary_->bytes, *sealed);
   if (!plain) {
     return base::Fail(Kind::kInternal,
                       "could not decrypt data for state store: the value or its key was changed");

@@ -30,12 +30,11 @@ class Encryption {
 
   /// The stored form of `plain`, under the primary key.
   base::Result<std::string> Encrypt(std::string_view plain) const;
-  /// Fails if the value was not encrypted, its key is not known, or it was changed.
+  /// With the key that the value names; both are tried when they come from one secret. Fails if the
+  /// value was not encrypted, its key is not known, or it was changed.
   base::Result<std::string> Decrypt(std::string_view stored) const;
 
  private:
-  const EncryptionKey* Find(std::string_view name) const;
-
   EncryptionKey primary_;
   std::optional<EncryptionKey> secondary_;
 };

@@ -48,6 +48,29 @@ TEST(Encryption, TheSecondaryKeyStillReads) {
   EXPECT_TRUE(rotated.Encrypt("x")->ends_with("||new"));
 }
 
+TEST(Encryption, TwoKeysOfOneSecret) {
+  const Encryption old(Key("both", kHex16), std::nullopt);
+  const Encryption rotated(Key("both", kHex32), Key("both", kHex16));
+  EXPECT_EQ(rotated.Decrypt(old.Encrypt("x").value()).value(), "x");
+  EXPECT_EQ(rotated.Decrypt(rotated.Encrypt("y").value()).value(), "y");
+  const Encryption other(Key("both", std::string(32, 'c')), std::nullopt);
+  EXPECT_FALSE(rotated.Decrypt(other.Encrypt("z").value()));
+}
+
+TEST(Encryption, AnyBytesAndNone) {
+  const Encryption encryption(Key("a||b", kHex32), std::nullopt);
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  for (const std::string& plain : {std::string(), all, std::string(1 << 20, 'x')}) {
+    const auto stored = encryption.Encrypt(plain);
+    ASSERT_TRUE(stored);
+    EXPECT_FALSE(stored->find(plain.substr(0, 32)) == 0 && !plain.empty());
+  }
+  const Encryption named(Key("k", kHex32), std::nullopt);
+  EXPECT_EQ(named.Decrypt(named.Encrypt("").value()).value(), "");
+  EXPECT_EQ(named.Decrypt(named.Encrypt(all).value()).value(), all);
+}
+
 TEST(Encryption, WhatCannotBeReadIsExplained) {
   const Encryption encryption(Key("k", kHex32), std::nullopt);
   std::string changed = encryption.Encrypt("hello").value();

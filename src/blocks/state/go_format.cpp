@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/strings.hpp"
-#include "blocks/state/json_cursor.hpp"
+#include "contracts/json_cursor.hpp"
 
 namespace blocks::state {
 
@@ -33,7 +33,7 @@ void AppendFloat(std::string& out, std::string_view number) {
 
 std::string FormatLikeGo(std::string_view json) {
   std::string out;
-  JsonCursor cursor(json);
+  contracts::JsonCursor cursor(json);
   // One entry per open container: its kind and whether it has had a member. Not recursive, because
   // callers choose the depth.
   struct Open {

@@ -52,6 +52,11 @@ base::Result<NamedStore> MakeNamedStore(std::shared_ptr<contracts::StateStore> s
                                    ": metadata field secondaryEncryptionKey needs a "
                                    "primaryEncryptionKey beside it"));
   }
+  named.outbox = {.publish_pubsub = properties.Get("outboxPublishPubsub"),
+                  .publish_topic = properties.Get("outboxPublishTopic"),
+                  .pubsub = properties.Get("outboxPubsub"),
+                  .discard_when_missing = properties.Bool("outboxDiscardWhenMissingState", false)};
+  if (named.outbox.pubsub.empty()) named.outbox.pubsub = named.outbox.publish_pubsub;
   return named;
 }
 

@@ -5,11 +5,13 @@
 #include "base/go_json.hpp"
 #include "base/strings.hpp"
 #include "blocks/state/errors.hpp"
-#include "blocks/state/json_cursor.hpp"
+#include "contracts/json_cursor.hpp"
 
 namespace blocks::state {
 
 using base::StrCat;
+using contracts::JsonCursor;
+using contracts::JsonKindName;
 using contracts::Metadata;
 using contracts::SetRequest;
 
@@ -156,7 +158,7 @@ base::Status ParseItems(std::string_view json, std::string_view store, const Met
   return bad_options;
 }
 
-base::Status ParseOperation(JsonCursor& cursor, TransactionItem& out) {
+base::Status ParseOperation(JsonCursor& cursor, TransactionItem& out, std::string& bad_options) {
   if (cursor.Peek() == 'n') {
     cursor.Skip();
     return {};
@@ -170,8 +172,13 @@ base::Status ParseOperation(JsonCursor& cursor, TransactionItem& out) {
     } else if (Is(key, "request")) {
       OptionTexts texts;
       RETURN_IF_ERROR(ReadItem(cursor, out.request, texts));
-      ASSIGN_OR_RETURN(out.request.options,
-                       ParseStateOptions(texts.concurrency, texts.consistency));
+      const base::Result<contracts::StateOptions> options =
+          ParseStateOptions(texts.concurrency, texts.consistency);
+      if (options) {
+        out.request.options = *options;
+      } else if (bad_options.empty()) {
+        bad_options = options.error().message;
+      }
     } else {
       cursor.Skip();
     }
@@ -197,7 +204,7 @@ base::Status ParseTransactionBody(std::string_view json, TransactionBody& out) {
         TransactionItem& item = out.operations.emplace_back();
         item.request.json = true;
         item.request.value = "null";
-        RETURN_IF_ERROR(ParseOperation(cursor, item));
+        RETURN_IF_ERROR(ParseOperation(cursor, item, out.bad_options));
       }
     } else {
       cursor.Skip();

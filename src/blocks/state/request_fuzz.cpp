@@ -46,7 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   contracts::BulkGetItem item{.key = std::string(text)};
   item.value = {.found = true, .data = std::string(text), .etag = "e"};
-  const std::string response = WriteBulkGetResponse({item});
-  Require(base::CheckJson(response).has_value());
+  Require(base::CheckJson(WriteBulkGetResponse({item, item})).has_value());
+  contracts::QueryResponse found{.items = {}, .token = std::string(text), .metadata = {}};
+  found.metadata.Set(std::string(text), std::string(text));
+  found.items.push_back({.key = item.key, .data = item.value.data, .etag = "e", .error = {}});
+  found.items.push_back({.key = item.key, .data = {}, .etag = {}, .error = std::string(text)});
+  Require(base::CheckJson(WriteQueryResponse(found)).has_value());
   return 0;
 }

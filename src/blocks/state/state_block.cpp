@@ -212,15 +212,26 @@ async::Task<base::Status> StateBlock::Transaction(const Call& call, std::string_
   if (limit > 0 && count > static_cast<std::size_t>(limit)) {
     co_return std::unexpected(TooManyOperations(count, static_cast<std::size_t>(limit)));
   }
+  if (!request.bad_options.empty()) {
+    co_return std::unexpected(
+        TransactionFailed(base::Error(base::Kind::kInvalidArgument, request.bad_options)));
+  }
+  std::unique_ptr<TransactionHook::Attempt> attempt;
+  if (named->hook) {
+    CO_ASSIGN_OR_RETURN(attempt, co_await named->hook->Begin(call, transaction));
+    if (transaction.operations.empty()) co_return base::Status();
+  }
   const Timing timing(metrics_, named->name, "transaction");
   base::Status status = co_await named->store->Multi(call, std::move(transaction));
   timing.Done(status.has_value());
+  if (attempt) attempt->End(status);
   if (!status) co_return std::unexpected(TransactionFailed(status.error()));
   co_return status;
 }
 
-async::Task<base::Result<contracts::QueryResponse>> StateBlock::Query(
-    const Call& call, std::string_view store, contracts::QueryRequest request) const {
+async::Task<base::Result<contracts::QueryResponse>> StateBlock::Query(const Call& call,
+                                                                      std::string_view store,
+                                                                      QueryBody request) const {
   CO_ASSIGN_OR_RETURN(const NamedStore* named, Find(store));
   if (!(named->store->Features() & contracts::kStateQueryApi)) {
     co_return std::unexpected(QueryNotSupported());
@@ -229,12 +240,26 @@ async::Task<base::Result<contracts::QueryResponse>> StateBlock::Query(
     co_return std::unexpected(QueryFailed(
         named->name, base::Error(base::Kind::kPreconditionFailed, "cannot query encrypted store")));
   }
+  base::Result<contracts::StateQuery> query = contracts::ParseStateQuery(request.document);
+  if (!query) {
+    query.error().message.insert(0, "failed to parse JSON query body: ");
+    co_return std::unexpected(QueryFailed(named->name, query.error()));
+  }
   const Timing timing(metrics_, named->name, "query");
   base::Result<contracts::QueryResponse> response =
-      co_await named->store->Query(call, std::move(request));
+      co_await named->store->Query(call, {.query = *std::move(query),
+                                          .key_prefix = named->prefix.text(),
+                                          .metadata = std::move(request.metadata)});
   timing.Done(response.has_value());
   if (!response) co_return std::unexpected(QueryFailed(named->name, response.error()));
-  for (contracts::QueryItem& item : response->items) item.key = KeyPrefix::Strip(item.key);
+  // What other apps keep in the same backend is not this one's to see.
+  std::erase_if(response->items, [&](const contracts::QueryItem& item) {
+    return !item.key.starts_with(named->prefix.text());
+  });
+  if (response->items.empty()) co_return contracts::QueryResponse();
+  for (contracts::QueryItem& item : response->items) {
+    item.key.erase(0, item.key.size() - KeyPrefix::Strip(item.key).size());
+  }
   co_return response;
 }
 

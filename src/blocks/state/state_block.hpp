@@ -65,7 +65,7 @@ class StateBlock {
                                         TransactionBody request) const;
   async::Task<base::Result<contracts::QueryResponse>> Query(const contracts::Call& call,
                                                             std::string_view store,
-                                                            contracts::QueryRequest request) const;
+                                                            QueryBody request) const;
 
  private:
   class Timing;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "async/loop_group.hpp"
+#include "base/strings.hpp"
 #include "blocks/state/map_store_test.hpp"
+#include "telemetry/exposition.hpp"
 
 namespace blocks::state {
 namespace {
@@ -22,6 +24,13 @@ class SlowStore final : public contracts::StateStore {
   }
   uint32_t Features() const override { return features; }
   int MultiMaxSize() const override { return 2; }
+  async::Task<base::Result<contracts::QueryResponse>> Query(
+      const Call&, contracts::QueryRequest request) override {
+    calls += "query ";
+    asked = std::move(request);
+    if (broken) co_return base::Fail(Kind::kUnavailable, "connection refused");
+    co_return found;
+  }
   async::Task<base::Result<GetResponse>> Get(const Call&, contracts::GetRequest request) override {
     calls += "get ";
     if (broken) co_return base::Fail(Kind::kUnavailable, "connection refused");
@@ -42,6 +51,8 @@ class SlowStore final : public contracts::StateStore {
     co_return co_await inner.Multi(call, std::move(request));
   }
   std::string calls;
+  contracts::QueryRequest asked;
+  contracts::QueryResponse found;
   bool broken = false;
   uint32_t features = contracts::kStateEtag | contracts::kStateTransactional;
   MapStore inner;
@@ -64,6 +75,8 @@ class StateBlockTest : public testing::Test {
          std::make_shared<const Encryption>(
              Encryption::ParseKey("primaryEncryptionKey", "sec", std::string(32, '1')).value(),
              std::nullopt)});
+    stores.push_back({"locked", slow_, KeyPrefix::Make("", "locked", "myapp", "").value(),
+                      stores.back().encryption});
     return stores;
   }
   template <class T>
@@ -279,9 +292,82 @@ TEST_F(StateBlockTest, TransactionLimits) {
   EXPECT_TRUE(std::holds_alternative<base::HelpLink>(unsupported.error().details()[0]));
 }
 
+TEST_F(StateBlockTest, AnUnknownConcurrencyFailsTheTransactionLast) {
+  constexpr std::string_view kOdd =
+      R"({"operation":"upsert","request":{"key":"a","options":{"concurrency":"odd"}}})";
+  const auto body = [&](std::string_view more) {
+    return base::StrCat(R"({"operations":[)", kOdd, more, "]}");
+  };
+  ExpectError(Transact("fast", body("")), ErrorId::kStateTransaction, Kind::kInternal,
+              "error while executing state transaction: unrecognized concurrency model 'odd'");
+  EXPECT_FALSE(Get("fast", "a")->found);
+  ExpectError(Transact("fast", body(R"(,{"operation":"move"})")),
+              ErrorId::kStateOperationNotSupported, Kind::kUnimplemented,
+              "operation type move not supported");
+}
+
+TEST_F(StateBlockTest, QueriesReachTheStoreParsed) {
+  slow_->features = contracts::kStateQueryApi;
+  slow_->found.items.push_back(
+      {.key = "myapp||a", .data = "1", .etag = std::string("7"), .error = {}});
+  slow_->found.items.push_back({.key = "myapp||b", .data = {}, .etag = {}, .error = "odd row"});
+  // Of another app that keeps its values in the same backend.
+  slow_->found.items.push_back({.key = "other||c", .data = "3", .etag = {}, .error = {}});
+  slow_->found.token = "2";
+  slow_->found.metadata.Set("m", "n");
+  auto got = Run(block_.Query(call_, "slow",
+                              {.document = R"({"filter":{"EQ":{"a":1}},"page":{"limit":2}})",
+                               .metadata = {{"queryIndexName", "i"}}}));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(slow_->asked.query.filter->key, "a");
+  EXPECT_EQ(slow_->asked.query.limit, 2);
+  EXPECT_EQ(slow_->asked.key_prefix, "myapp||");
+  EXPECT_EQ(*slow_->asked.metadata.Find("queryIndexName"), "i");
+  ASSERT_EQ(got->items.size(), 2u);
+  EXPECT_EQ(got->items[0].key, "a");
+  EXPECT_EQ(got->items[1].key, "b");
+  EXPECT_EQ(WriteQueryResponse(*got),
+            R"({"results":[{"key":"a","data":1,"etag":"7"},{"key":"b","error":"odd row"}],)"
+            R"("token":"2","metadata":{"m":"n"}})"
+            "\n");
+  // Nothing found is nothing at all.
+  slow_->found.items.clear();
+  got = Run(block_.Query(call_, "slow", {.document = "{}"}));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->token, "");
+  EXPECT_TRUE(got->metadata.empty());
+}
+
+TEST_F(StateBlockTest, QueryErrors) {
+  slow_->features = contracts::kStateQueryApi;
+  const auto bad = Run(block_.Query(call_, "slow", {.document = "{filter"}));
+  ExpectError(bad, ErrorId::kStateQuery, Kind::kInternal,
+              "state store slow query failed: failed to parse JSON query body: invalid character "
+              "'f' looking for beginning of object key string");
+  EXPECT_EQ(InfoOf(bad.error()).reason, "DAPR_STATE_QUERY_FAILED");
+  ExpectError(Run(block_.Query(call_, "slow", {.document = R"({"filter":{"LIKE":{"a":1}}})"})),
+              ErrorId::kStateQuery, Kind::kInternal,
+              "state store slow query failed: failed to parse JSON query body: unsupported filter "
+              "\"LIKE\"");
+  EXPECT_EQ(slow_->calls, "");
+  slow_->broken = true;
+  ExpectError(Run(block_.Query(call_, "slow", {.document = "{}"})), ErrorId::kStateQuery,
+              Kind::kUnavailable, "state store slow query failed: connection refused");
+  ExpectError(Run(block_.Query(call_, "none", {.document = "{}"})), ErrorId::kStateStoreNotFound,
+              Kind::kNotFound, "state store none is not found");
+  ExpectError(Run(block_.Query(call_, "locked", {.document = "{}"})), ErrorId::kStateQuery,
+              Kind::kPreconditionFailed,
+              "state store locked query failed: cannot query encrypted store");
+}
+
 TEST_F(StateBlockTest, QueryNeedsAStoreThatCan) {
-  ExpectError(Run(block_.Query(call_, "fast", {.query = "{}"})), ErrorId::kStateQueryNotSupported,
-              Kind::kUnimplemented, "state store does not support querying");
+  // The document is not looked at.
+  ExpectError(Run(block_.Query(call_, "fast", {.document = "{oops"})),
+              ErrorId::kStateQueryNotSupported, Kind::kUnimplemented,
+              "state store does not support querying");
+  ExpectError(Run(block_.Query(call_, "fast", {.document = "{}"})),
+              ErrorId::kStateQueryNotSupported, Kind::kUnimplemented,
+              "state store does not support querying");
 }
 
 TEST_F(StateBlockTest, EncryptedStores) {
@@ -300,6 +386,65 @@ TEST_F(StateBlockTest, EncryptedStores) {
   ASSERT_TRUE(items);
   EXPECT_EQ(items->at(0).value.data, "raw");
   EXPECT_NE(items->at(1).error, "");
+}
+
+TEST_F(StateBlockTest, EncryptionCoversBulkAndContentTypes) {
+  ASSERT_TRUE(Save("sealed", {Item("a", "1000000"), Item("b", "null"), Item("c", "\"t\"")}));
+  EXPECT_EQ(Get("sealed", "a")->data, "1e+06");
+  EXPECT_EQ(Get("sealed", "b")->data, "<nil>");
+  EXPECT_EQ(Get("sealed", "c")->data, "t");
+  // Bytes of gRPC stay bytes, whatever their content type says.
+  SetRequest item{.key = "j", .value = "{ \"a\": 1 }"};
+  item.metadata.Set("contentType", "application/json");
+  ASSERT_TRUE(Save("sealed", {item}));
+  EXPECT_EQ(Get("sealed", "j")->data, "{ \"a\": 1 }");
+  auto items = Run(block_.BulkGet(call_, "sealed", {.keys = {"a", "zz"}}));
+  ASSERT_TRUE(items);
+  EXPECT_EQ(items->at(0).value.data, "1e+06");
+  EXPECT_FALSE(items->at(1).value.found);
+  EXPECT_EQ(items->at(1).error, "");
+  EXPECT_TRUE(Delete("sealed", {.key = "a", .etag = Get("sealed", "a")->etag}));
+}
+
+TEST_F(StateBlockTest, EveryOperationIsCounted) {
+  telemetry::Registry registry{1};
+  const auto metrics = telemetry::InstanceMetrics::Create(registry, {.app_id = "myapp"});
+  ASSERT_TRUE(metrics);
+  const StateBlock block(Stores(), "myapp", metrics->get());
+  slow_->features |= contracts::kStateQueryApi;
+  for (const bool broken : {false, true}) {
+    slow_->broken = broken;
+    (void)Run(block.Get(call_, "slow", {.key = "k"}));
+    (void)Run(block.Save(call_, "slow", {Item("k", "1")}));
+    (void)Run(block.Save(call_, "slow", {Item("k", "1"), Item("l", "2")}));
+    (void)Run(block.BulkGet(call_, "slow", {.keys = {"k"}}));
+    (void)Run(block.Query(call_, "slow", {.document = "{}"}));
+  }
+  (void)Run(block.Delete(call_, "slow", {.key = "k"}));
+  std::vector<contracts::DeleteRequest> gone{{.key = "a"}, {.key = "b"}};
+  (void)Run(block.BulkDelete(call_, "slow", gone));
+  (void)Run(block.Transaction(call_, "slow",
+                              *ParseTransaction(R"({"operations":[{"operation":"delete"}]})")));
+  // What never reaches the store is not counted.
+  (void)Run(block.Get(call_, "slow", {.key = "a||b"}));
+  (void)Run(block.Save(call_, "slow", {}));
+  const std::string text = telemetry::Exposition(registry);
+  const auto count = [&](std::string_view operation, std::string_view success) {
+    const std::string start = base::StrCat(
+        "dapr_component_state_count{app_id=\"myapp\",component=\"slow\",namespace=\"\",operation="
+        "\"",
+        operation, "\",success=\"", success, "\"} ");
+    const std::size_t at = text.find(start);
+    return at == std::string::npos ? std::string("none") : text.substr(at + start.size(), 1);
+  };
+  for (const char* operation : {"get", "set", "bulk_set", "query"}) {
+    EXPECT_EQ(count(operation, "true"), "1") << operation;
+    EXPECT_EQ(count(operation, "false"), "1") << operation;
+  }
+  EXPECT_EQ(count("bulk_get", "true"), "2");  // the keys failed, not the operation
+  EXPECT_EQ(count("delete", "true"), "1");
+  EXPECT_EQ(count("bulk_delete", "true"), "1");
+  EXPECT_EQ(count("transaction", "true"), "1");
 }
 
 TEST(MakeNamedStore, ReadsPrefixAndKeys) {

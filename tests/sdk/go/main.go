@@ -185,6 +185,21 @@ func token(ctx context.Context, client dapr.Client) error {
 	return expect(err != nil, "a wrong token was accepted")
 }
 
+type check struct {
+	name string
+	run  func(context.Context, dapr.Client) error
+}
+
+func basics() []check {
+	return []check{
+		{"wait-for-sidecar", waitForSidecar}, {"metadata", describe}, {"invoke-http", invokeHTTP},
+		{"invoke", invoke}, {"invoke-other-app", invokeOther}, {"invoke-error", invokeError},
+		{"invoke-grpc-proxy", invokeProxy}, {"state", states}, {"state-etags", etags},
+		{"state-bulk", bulk}, {"state-transaction", transaction}, {"token", token},
+	}
+}
+
+// With the argument `state` the checks of state.go are made instead of the basic ones.
 func main() {
 	client, err := dapr.NewClient()
 	if err != nil {
@@ -192,14 +207,9 @@ func main() {
 		os.Exit(1)
 	}
 	defer client.Close()
-	checks := []struct {
-		name string
-		run  func(context.Context, dapr.Client) error
-	}{
-		{"wait-for-sidecar", waitForSidecar}, {"metadata", describe}, {"invoke-http", invokeHTTP},
-		{"invoke", invoke}, {"invoke-other-app", invokeOther}, {"invoke-error", invokeError},
-		{"invoke-grpc-proxy", invokeProxy}, {"state", states}, {"state-etags", etags},
-		{"state-bulk", bulk}, {"state-transaction", transaction}, {"token", token},
+	checks := basics()
+	if len(os.Args) > 1 && os.Args[1] == "state" {
+		checks = stateChecks()
 	}
 	failed := false
 	for _, check := range checks {

@@ -3,27 +3,12 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { CommunicationProtocolEnum, DaprClient, HttpMethod, LogLevel } = require("@dapr/dapr");
+const { CommunicationProtocolEnum, HttpMethod } = require("@dapr/dapr");
+const { check, connect, run } = require("./common");
 
 const STORE = "memory";
 const HTTP_APP = "http-app";
 const GRPC_APP = "grpc-app";
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    console.log("PASS", name);
-  } catch (error) {
-    failed += 1;
-    console.log("FAIL", name);
-    console.error(error);
-  }
-}
-
-function connect(protocol, more = {}) {
-  return new DaprClient({ communicationProtocol: protocol, logger: { level: LogLevel?.Error }, ...more });
-}
 
 async function state(prefix, client, name) {
   await check(`${name}-state`, async () => {
@@ -96,10 +81,6 @@ async function main() {
   });
   await http.stop();
   await grpc.stop();
-  process.exit(failed ? 1 : 0);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+run(main);

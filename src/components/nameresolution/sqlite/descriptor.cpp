@@ -3,6 +3,10 @@
 namespace components::nameresolution::sqlite {
 
 const contracts::Descriptor& Descriptor() {
+  using components::sqlite::BusyTimeoutField;
+  using components::sqlite::DisableWalField;
+  using components::sqlite::MetadataTableField;
+  using components::sqlite::TimeoutField;
   using contracts::FieldType;
   static const contracts::Descriptor kDescriptor{
       .type = "nameresolution.sqlite",
@@ -25,28 +29,13 @@ const contracts::Descriptor& Descriptor() {
                   .description =
                       "A runtime that has not renewed its row for this long counts as gone. Whole "
                       "seconds, at least one more than `timeout`; the same for all runtimes."},
-                 {.name = "timeout",
-                  .type = FieldType::kDuration,
-                  .default_value = "1s",
-                  .description = "Longest time one operation may take.",
-                  .aliases = {"timeoutInSeconds"}},
-                 {.name = "busyTimeout",
-                  .type = FieldType::kDuration,
-                  .default_value = "800ms",
-                  .description = "How long to wait for a lock another process holds."},
-                 {.name = "disableWAL",
-                  .type = FieldType::kBool,
-                  .default_value = "false",
-                  .description =
-                      "Use a rollback journal instead of write-ahead logging, which a few file "
-                      "systems cannot do. Slower."},
+                 TimeoutField("1s"),
+                 BusyTimeoutField("800ms"),
+                 DisableWalField(),
                  {.name = "tableName",
                   .default_value = "hosts",
                   .description = "Table that holds the addresses."},
-                 {.name = "metadataTableName",
-                  .default_value = "metadata",
-                  .description =
-                      "Table in which the component notes its migration level and last clean-up."},
+                 MetadataTableField(),
                  {.name = "cleanupInterval",
                   .type = FieldType::kDuration,
                   .default_value = "1h",

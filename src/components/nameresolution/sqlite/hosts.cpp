@@ -22,15 +22,15 @@ Hosts::Hosts(const Settings& settings, std::unique_ptr<Database> database)
                     settings.update_interval.count())) {}
 
 base::Result<std::unique_ptr<Hosts>> Hosts::Open(const Settings& settings) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(settings));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, OpenDatabase(settings));
   std::unique_ptr<Hosts> hosts(new Hosts(settings, std::move(database)));
   RETURN_IF_ERROR(hosts->Migrate());
   return hosts;
 }
 
 base::Status Hosts::Migrate() {
-  const std::string& table = settings_.table;
-  const std::string& metadata = settings_.metadata_table;
+  const std::string& table = settings_.tables.table;
+  const std::string& metadata = settings_.tables.metadata_table;
   return database_->Transaction("EXCLUSIVE", [&]() -> base::Status {
     RETURN_IF_ERROR(
         database_->Exec(StrCat("CREATE TABLE IF NOT EXISTS ", metadata,
@@ -79,7 +79,7 @@ base::Status Hosts::Migrate() {
 
 base::Status Hosts::Register(const Host& host) {
   RETURN_IF_ERROR(
-      database_->Change(StrCat("INSERT OR REPLACE INTO ", settings_.table,
+      database_->Change(StrCat("INSERT OR REPLACE INTO ", settings_.tables.table,
                                " (registration_id, address, app_id, namespace, last_update) ",
                                "VALUES (?1, ?2, ?3, '', unixepoch(CURRENT_TIMESTAMP))"),
                         {host.registration_id, host.address, host.app_id}));
@@ -88,14 +88,14 @@ base::Status Hosts::Register(const Host& host) {
 
 base::Result<std::vector<std::string>> Hosts::Renew(const std::vector<Host>& hosts) {
   std::vector<std::string> lost;
-  const std::string update = StrCat("UPDATE ", settings_.table,
+  const std::string update = StrCat("UPDATE ", settings_.tables.table,
                                     " SET last_update = unixepoch(CURRENT_TIMESTAMP) WHERE "
                                     "registration_id = ?1 AND address = ?2");
   const std::string insert =
-      StrCat("INSERT OR REPLACE INTO ", settings_.table,
+      StrCat("INSERT OR REPLACE INTO ", settings_.tables.table,
              " (registration_id, address, app_id, namespace, last_update) ",
              "SELECT ?1, ?2, ?3, '', unixepoch(CURRENT_TIMESTAMP) WHERE NOT EXISTS (SELECT 1 FROM ",
-             settings_.table, " WHERE address = ?2 AND ", fresh_, ")");
+             settings_.tables.table, " WHERE address = ?2 AND ", fresh_, ")");
   RETURN_IF_ERROR(database_->Transaction("IMMEDIATE", [&]() -> base::Status {
     for (const Host& host : hosts) {
       ASSIGN_OR_RETURN(const int updated,
@@ -113,9 +113,9 @@ base::Result<std::vector<std::string>> Hosts::Renew(const std::vector<Host>& hos
 base::Status Hosts::Remove(const std::vector<Host>& hosts) {
   return database_->Transaction("IMMEDIATE", [&]() -> base::Status {
     for (const Host& host : hosts) {
-      RETURN_IF_ERROR(database_->Change(
-          StrCat("DELETE FROM ", settings_.table, " WHERE registration_id = ?1 AND address = ?2"),
-          {host.registration_id, host.address}));
+      RETURN_IF_ERROR(database_->Change(StrCat("DELETE FROM ", settings_.tables.table,
+                                               " WHERE registration_id = ?1 AND address = ?2"),
+                                        {host.registration_id, host.address}));
     }
     return {};
   });
@@ -125,7 +125,7 @@ base::Result<std::vector<std::string>> Hosts::Find(std::string_view app_id,
                                                    std::string_view app_namespace, int limit) {
   // Today's runtimes all leave the namespace empty; one that does not means it.
   ASSIGN_OR_RETURN(const auto rows,
-                   database_->Query(StrCat("SELECT address FROM ", settings_.table,
+                   database_->Query(StrCat("SELECT address FROM ", settings_.tables.table,
                                            " WHERE app_id = ?1 AND namespace IN ('', ?2) AND ",
                                            fresh_, " ORDER BY RANDOM() LIMIT ?3"),
                                     {app_id, app_namespace, int64_t{limit}}));
@@ -139,7 +139,7 @@ base::Result<int> Hosts::Cleanup() {
       std::chrono::duration_cast<std::chrono::seconds>(settings_.cleanup_interval).count();
   ASSIGN_OR_RETURN(
       const int claimed,
-      database_->Change(StrCat("INSERT INTO ", settings_.metadata_table,
+      database_->Change(StrCat("INSERT INTO ", settings_.tables.metadata_table,
                                " (key, value) VALUES ('nr-last-cleanup', CURRENT_TIMESTAMP) ",
                                "ON CONFLICT (key) DO UPDATE SET value = CURRENT_TIMESTAMP WHERE ",
                                "unixepoch(CURRENT_TIMESTAMP) - unixepoch(value) > ?1 OR ",
@@ -149,7 +149,7 @@ base::Result<int> Hosts::Cleanup() {
   // The Go daprd ends itself when its row has gone, so one that was only stopped for a while keeps
   // it.
   const auto age = std::max<int64_t>(3600, 10 * settings_.update_interval.count());
-  return database_->Change(StrCat("DELETE FROM ", settings_.table,
+  return database_->Change(StrCat("DELETE FROM ", settings_.tables.table,
                                   " WHERE unixepoch(CURRENT_TIMESTAMP) - last_update > ?1"),
                            {age});
 }

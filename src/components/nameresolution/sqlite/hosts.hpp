@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "components/nameresolution/sqlite/database.hpp"
+#include "components/nameresolution/sqlite/settings.hpp"
 
 namespace components::nameresolution::sqlite {
+
+using components::sqlite::Database;
 
 /// One row of ours.
 struct Host {

@@ -6,10 +6,12 @@
 #include <thread>
 
 #include "base/strings.hpp"
-#include "components/nameresolution/sqlite/test_file.hpp"
+#include "components/sqlite/test_file.hpp"
 
 namespace components::nameresolution::sqlite {
 namespace {
+
+using components::sqlite::TestFile;
 
 using Strings = std::vector<std::string>;
 
@@ -23,7 +25,7 @@ class HostsTest : public testing::Test {
     auto opened = Hosts::Open(settings_);
     EXPECT_TRUE(opened) << opened.error().message;
     hosts_ = *std::move(opened);
-    raw_ = Database::Open(settings_).value();
+    raw_ = OpenDatabase(settings_).value();
   }
   std::vector<Database::Row> Rows(const std::string& sql) { return raw_->Query(sql, {}).value(); }
   void Age(std::string_view address, int seconds) {

@@ -7,11 +7,13 @@
 
 #include "async/loop_group.hpp"
 #include "base/strings.hpp"
-#include "components/nameresolution/sqlite/test_file.hpp"
+#include "components/sqlite/test_file.hpp"
 #include "contracts/descriptor_docs_test.hpp"
 
 namespace components::nameresolution::sqlite {
 namespace {
+
+using components::sqlite::TestFile;
 
 using contracts::Endpoint;
 using Endpoints = std::vector<Endpoint>;
@@ -112,7 +114,7 @@ TEST(SqliteResolver, RegistrationsAreRenewed) {
   ASSERT_TRUE(a.Announce("cart", "10.0.0.1", 50002));
   const auto settings =
       ReadSettings(config::Properties("sqlite", {{"connectionString", file.path()}})).value();
-  auto database = Database::Open(settings).value();
+  auto database = OpenDatabase(settings).value();
   ASSERT_EQ(database->Change("UPDATE hosts SET last_update = last_update - 100", {}).value(), 1);
   ASSERT_FALSE(b.Resolve("cart"));
   const auto limit = base::Clock::now() + std::chrono::seconds(20);
@@ -158,7 +160,7 @@ TEST(SqliteResolver, WrongRowsAreSkipped) {
   ASSERT_TRUE(a.Announce("cart", "10.0.0.1", 50002));
   const auto settings =
       ReadSettings(config::Properties("sqlite", {{"connectionString", file.path()}})).value();
-  auto database = Database::Open(settings).value();
+  auto database = OpenDatabase(settings).value();
   ASSERT_TRUE(database->Change(
       "INSERT INTO hosts VALUES ('x', 'no address at all', 'cart', '', unixepoch())", {}));
   EXPECT_EQ(a.Resolve("cart").value(), (Endpoints{{"10.0.0.1", 50002}}));

@@ -6,29 +6,20 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "components/sqlite/database.hpp"
+#include "components/sqlite/fields.hpp"
 #include "config/properties.hpp"
 
 namespace components::nameresolution::sqlite {
 
-/// The `connectionString`: a path, a `file:` URI or `:memory:`, with SQLite's own options and
-/// `_pragma=name(value)`. Other options that start with '_' belong to the Go driver and mean
-/// nothing here.
-struct Target {
-  std::string uri;   // for sqlite3_open_v2 with SQLITE_OPEN_URI
-  std::string name;  // for messages: without options
-  bool memory = false;
-  std::vector<std::string> pragmas;
-};
-
 struct Settings {
-  Target target;
+  components::sqlite::Target target;
   std::chrono::nanoseconds timeout{};           // of one operation
   std::chrono::milliseconds busy_timeout{};     // of waiting for another process's lock
   std::chrono::seconds update_interval{};       // rows older than this do not count
   std::chrono::nanoseconds cleanup_interval{};  // 0 or less = never
   bool wal = true;
-  std::string table;
-  std::string metadata_table;
+  components::sqlite::Tables tables;
 
   /// How often to renew registrations: at least twice in each update interval, with room for a slow
   /// one.
@@ -36,7 +27,9 @@ struct Settings {
 };
 
 /// kInvalidArgument with the wrong field and the mend.
-base::Result<Target> ParseTarget(std::string_view connection_string);
 base::Result<Settings> ReadSettings(const config::Properties& properties);
+
+/// A connection as the settings want it; creates the file.
+base::Result<std::unique_ptr<components::sqlite::Database>> OpenDatabase(const Settings& settings);
 
 }  // namespace components::nameresolution::sqlite

@@ -21,8 +21,8 @@ TEST(Settings, Defaults) {
   EXPECT_EQ(settings->update_interval, 5s);
   EXPECT_EQ(settings->cleanup_interval, 1h);
   EXPECT_TRUE(settings->wal);
-  EXPECT_EQ(settings->table, "hosts");
-  EXPECT_EQ(settings->metadata_table, "metadata");
+  EXPECT_EQ(settings->tables.table, "hosts");
+  EXPECT_EQ(settings->tables.metadata_table, "metadata");
   EXPECT_EQ(settings->RenewInterval(), 2s);
 }
 
@@ -40,8 +40,8 @@ TEST(Settings, GivenOnes) {
   EXPECT_EQ(settings->busy_timeout, 100ms);
   EXPECT_EQ(settings->cleanup_interval, 0s);
   EXPECT_FALSE(settings->wal);
-  EXPECT_EQ(settings->table, "my_hosts");
-  EXPECT_EQ(settings->metadata_table, "my_meta");
+  EXPECT_EQ(settings->tables.table, "my_hosts");
+  EXPECT_EQ(settings->tables.metadata_table, "my_meta");
 }
 
 TEST(Settings, WrongOnesNameTheField) {
@@ -64,38 +64,11 @@ TEST(Settings, WrongOnesNameTheField) {
   }
 }
 
-TEST(Target, Forms) {
-  const std::tuple<const char*, const char*, bool> cases[] = {
-      {"names.db", "file:names.db", false},
-      {" /tmp/a#b%.db ", "file:/tmp/a%23b%25.db", false},
-      {"file:/tmp/a.db?cache=private&_txlock=immediate", "file:/tmp/a.db?cache=private", false},
-      {":memory:", "file::memory:", true},
-      {"file:x?mode=memory&cache=shared", "file:x?mode=memory&cache=shared", true}};
-  for (const auto& [text, uri, memory] : cases) {
-    const auto target = ParseTarget(text);
-    ASSERT_TRUE(target) << text << ": " << target.error().message;
-    EXPECT_EQ(target->uri, uri) << text;
-    EXPECT_EQ(target->memory, memory) << text;
-  }
-  const auto pragmas = ParseTarget("a.db?_pragma=synchronous(1)&_pragma=cache_size%28-100%29");
-  ASSERT_TRUE(pragmas);
-  EXPECT_EQ(pragmas->pragmas, (std::vector<std::string>{"synchronous(1)", "cache_size(-100)"}));
-}
-
-TEST(Target, Refuses) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", "missing connection string"},
-      {"file:?cache=shared", "names no file"},
-      {"a.db?mode=ro", "has to write"},
-      {"a.db?immutable=1", "has to write"},
-      {"a.db?_pragma=busy_timeout(5)", "busyTimeout"},
-      {"a.db?_pragma=Journal_Mode=DELETE", "disableWAL"},
-      {"a.db?_pragma=x;DROP TABLE y", "_pragma=name(value)"},
-      {"a.db?x=%zz", "%"}};
-  for (const auto& [text, part] : cases) {
-    const auto target = ParseTarget(text);
-    ASSERT_FALSE(target) << text;
-    EXPECT_NE(target.error().message.find(part), std::string::npos) << target.error().message;
+TEST(Settings, TheFileMustBeWritable) {
+  for (const char* text : {"a.db?mode=ro", "a.db?immutable=1"}) {
+    const auto settings = ReadSettings(config::Properties("sqlite", {{"connectionString", text}}));
+    ASSERT_FALSE(settings) << text;
+    EXPECT_NE(settings.error().message.find("has to write"), std::string::npos);
   }
 }
 

@@ -12,7 +12,6 @@ base::WallTime FakeNow() {
 class Subject final : public contracts::StateSubject {
  public:
   Subject() { seconds_passed = 0; }
-  std::string_view kind() const override { return "in-memory"; }
   contracts::StateStore& store() override { return store_; }
   void Advance(int64_t seconds) override { seconds_passed += seconds; }
   async::Task<int64_t> Cleanup() override { co_return static_cast<int64_t>(store_.Sweep()); }

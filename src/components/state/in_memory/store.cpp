@@ -71,6 +71,16 @@ async::Task<void> Store::SweepLoop() {
   }
 }
 
+namespace {
+
+// Gives the buckets of a map back that has lost most of its rows.
+template <class Map>
+void Shrink(Map& rows) {
+  if (rows.bucket_count() > 1024 && rows.size() < rows.bucket_count() / 8) rows.rehash(0);
+}
+
+}  // namespace
+
 std::size_t Store::Sweep() {
   const base::WallTime now = clock_();
   std::size_t removed = 0;
@@ -81,6 +91,7 @@ std::size_t Store::Sweep() {
       CountTtl(entry.second.get(), nullptr);
       return true;
     });
+    Shrink(shard.rows);
   }
   return removed;
 }
@@ -90,6 +101,15 @@ std::size_t Store::size() const {
   for (const Shard& shard : shards_) {
     std::lock_guard lock(shard.mutex);
     count += shard.rows.size();
+  }
+  return count;
+}
+
+std::size_t Store::buckets() const {
+  std::size_t count = 0;
+  for (const Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    count += shard.rows.bucket_count();
   }
   return count;
 }
@@ -259,6 +279,7 @@ async::Task<base::Result<int64_t>> Store::DeleteWithPrefix(const contracts::Call
       CountTtl(entry.second.get(), nullptr);
       return true;
     });
+    Shrink(shard.rows);
   }
   co_return removed;
 }

@@ -56,6 +56,8 @@ class Store final : public contracts::StateStore {
   std::size_t Sweep();
   /// Rows held, expired ones included.
   std::size_t size() const;
+  /// Hash buckets held for them.
+  std::size_t buckets() const;
 
  private:
   struct Row {

@@ -58,6 +58,20 @@ TEST(InMemoryStore, SweepsInTheBackgroundOnlyWhatExpired) {
   });
 }
 
+TEST(InMemoryStore, ExpiredRowsGiveTheirMemoryBack) {
+  seconds_passed = 0;
+  Store store(FakeNow);
+  for (int i = 0; i < 50'000; ++i) {
+    ASSERT_TRUE(store.SetNow(Set("key" + std::to_string(i), "v", i < 49'990 ? "5" : "5000")));
+  }
+  EXPECT_GT(store.buckets(), 40'000u);
+  seconds_passed = 6;
+  EXPECT_EQ(store.Sweep(), 49'990u);
+  EXPECT_EQ(store.size(), 10u);
+  EXPECT_LT(store.buckets(), 20'000u);
+  EXPECT_TRUE(store.GetNow({.key = "key49999"})->found);
+}
+
 TEST(InMemoryStore, ManyThreadsAgreeOnTheWinner) {
   Store store;
   std::atomic<int> won{0};

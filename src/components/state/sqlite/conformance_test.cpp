@@ -17,14 +17,14 @@ class Subject final : public contracts::StateSubject {
       connection_ = file_.path();
     }
   }
-  std::string_view kind() const override { return "sqlite"; }
+  std::set<std::string_view> traits() const override { return {"ttl-below-refused"}; }
   contracts::StateStore& store() override { return store_; }
   config::Properties properties() const override {
     return config::Properties("test", {{"connectionString", connection_}});
   }
   // SQLite has its own clock, so instead of moving time on, expiry is moved back.
   void Advance(int64_t seconds) override {
-    const auto target = ParseConnectionString(connection_);
+    const auto target = components::sqlite::ParseConnectionString(connection_);
     ASSERT_TRUE(target);
     const auto other = Database::Open(*target, {});
     ASSERT_TRUE(other) << other.error().message;

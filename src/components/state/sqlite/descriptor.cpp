@@ -1,10 +1,15 @@
 #include "components/state/sqlite/descriptor.hpp"
 
+#include "components/sqlite/fields.hpp"
 #include "components/state/sqlite/store.hpp"
 
 namespace components::state::sqlite {
 
 const contracts::Descriptor& Descriptor() {
+  using components::sqlite::BusyTimeoutField;
+  using components::sqlite::DisableWalField;
+  using components::sqlite::MetadataTableField;
+  using components::sqlite::TimeoutField;
   using contracts::FieldType;
   static const contracts::Descriptor kDescriptor{
       .type = "state.sqlite",
@@ -23,28 +28,13 @@ const contracts::Descriptor& Descriptor() {
                       "`immutable=1`, `_pragma=name(value)`. The file is created if its folder "
                       "exists.",
                   .aliases = {"url"}},
-                 {.name = "timeout",
-                  .type = FieldType::kDuration,
-                  .default_value = "20s",
-                  .description = "Longest time one operation may take.",
-                  .aliases = {"timeoutInSeconds"}},
-                 {.name = "busyTimeout",
-                  .type = FieldType::kDuration,
-                  .default_value = "2s",
-                  .description = "How long to wait for a lock another connection holds."},
-                 {.name = "disableWAL",
-                  .type = FieldType::kBool,
-                  .default_value = "false",
-                  .description =
-                      "Use a rollback journal instead of write-ahead logging, which a few file "
-                      "systems cannot do. Slower."},
+                 TimeoutField("20s"),
+                 BusyTimeoutField("2s"),
+                 DisableWalField(),
                  {.name = "tableName",
                   .default_value = "state",
                   .description = "Table that holds the state."},
-                 {.name = "metadataTableName",
-                  .default_value = "metadata",
-                  .description =
-                      "Table in which the component notes its migration level and last clean-up."},
+                 MetadataTableField(),
                  {.name = "cleanupInterval",
                   .type = FieldType::kDuration,
                   .default_value = "0s",

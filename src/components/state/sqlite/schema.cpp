@@ -103,19 +103,6 @@ Sql::Sql(const std::string& table, const std::string& metadata)
                    " WHERE expiration_time IS NOT NULL AND expiration_time <= CURRENT_TIMESTAMP");
 }
 
-base::Status CheckTableName(std::string_view field, std::string_view name) {
-  const bool plain =
-      !name.empty() && !base::IsDigit(name.front()) && std::ranges::all_of(name, [](char c) {
-        const char lower = base::LowerChar(c);
-        return (lower >= 'a' && lower <= 'z') || base::IsDigit(c) || c == '_';
-      });
-  if (plain) return {};
-  return base::Fail(
-      base::Kind::kInvalidArgument,
-      StrCat("invalid table name ", base::Quote(name), " in the metadata field ", field,
-             ": use letters, digits and underscores, not starting with a digit"));
-}
-
 base::Status Migrate(Database& database, const Sql& sql, bool read_only) {
   if (read_only) {
     RETURN_IF_ERROR(CheckState(database, sql));

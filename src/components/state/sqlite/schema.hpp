@@ -3,9 +3,12 @@
 
 #include <string>
 
-#include "components/state/sqlite/database.hpp"
+#include "components/sqlite/database.hpp"
 
 namespace components::state::sqlite {
+
+using components::sqlite::Database;
+using components::sqlite::Run;
 
 /// The SQL of one store, with its table names filled in.
 struct Sql {
@@ -24,9 +27,6 @@ struct Sql {
   std::string claim_cleanup;  // interval in milliseconds
   std::string cleanup;
 };
-
-/// `field` is the metadata field the name comes from.
-base::Status CheckTableName(std::string_view field, std::string_view name);
 
 /// Creates what is missing inside one exclusive transaction; checks what is there. A read-only
 /// database is only checked.

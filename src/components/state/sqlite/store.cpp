@@ -105,7 +105,7 @@ base::Status Store::OpenAndMigrate() {
 async::Task<base::Status> Store::Init(const contracts::Call& call,
                                       const contracts::InitRequest& request) {
   CO_ASSIGN_OR_RETURN(settings_, ReadSettings(request));
-  sql_ = std::make_unique<Sql>(settings_.table, settings_.metadata_table);
+  sql_ = std::make_unique<Sql>(settings_.tables.table, settings_.tables.metadata_table);
   writer_pool_ = std::make_unique<async::BlockingPool>(1, kMaxQueue);
   reader_pool_ = std::make_unique<async::BlockingPool>(kReaders, kMaxQueue);
   std::optional<base::Status> opened =
@@ -196,20 +196,38 @@ async::Task<base::Result<std::vector<contracts::BulkGetItem>>> Store::BulkGet(
   });
 }
 
-// Items that lose against their etag do not undo the others.
+namespace {
+
+// What ends one item of a bulk operation and not the others. Anything else is about the database,
+// which may have ended the transaction itself.
+bool IsOfItemAlone(const base::Error& error) {
+  return error.kind == Kind::kConflict || error.kind == Kind::kInvalidArgument;
+}
+
+// Does `work` for every item in one transaction; the first error.
+template <class Request, class F>
+base::Status InBulk(Database& database, const std::vector<Request>& requests, F work) {
+  base::Status first;
+  RETURN_IF_ERROR(database.Transaction("IMMEDIATE", [&]() -> base::Status {
+    for (const Request& request : requests) {
+      base::Status status = work(request);
+      if (status) continue;
+      if (!IsOfItemAlone(status.error())) return status;
+      if (first) first = std::move(status);
+    }
+    return {};
+  }));
+  return first;
+}
+
+}  // namespace
+
 async::Task<base::Status> Store::BulkSet(const contracts::Call& call,
                                          std::vector<contracts::SetRequest> requests,
                                          contracts::BulkOptions) {
   co_return co_await OnWriter(call, [&](Database& database) -> base::Status {
-    base::Status first;
-    RETURN_IF_ERROR(database.Transaction("IMMEDIATE", [&]() -> base::Status {
-      for (const contracts::SetRequest& request : requests) {
-        base::Status status = Write(database, request);
-        if (!status && first) first = std::move(status);
-      }
-      return {};
-    }));
-    return first;
+    return InBulk(database, requests,
+                  [&](const contracts::SetRequest& request) { return Write(database, request); });
   });
 }
 
@@ -217,15 +235,9 @@ async::Task<base::Status> Store::BulkDelete(const contracts::Call& call,
                                             std::vector<contracts::DeleteRequest> requests,
                                             contracts::BulkOptions) {
   co_return co_await OnWriter(call, [&](Database& database) -> base::Status {
-    base::Status first;
-    RETURN_IF_ERROR(database.Transaction("IMMEDIATE", [&]() -> base::Status {
-      for (const contracts::DeleteRequest& request : requests) {
-        base::Status status = Erase(database, request);
-        if (!status && first) first = std::move(status);
-      }
-      return {};
-    }));
-    return first;
+    return InBulk(database, requests, [&](const contracts::DeleteRequest& request) {
+      return Erase(database, request);
+    });
   });
 }
 

@@ -16,7 +16,8 @@
 
 #include "async/blocking_pool.hpp"
 #include "async/gate.hpp"
-#include "components/state/sqlite/database.hpp"
+#include "components/sqlite/database.hpp"
+#include "components/sqlite/fields.hpp"
 #include "components/state/sqlite/schema.hpp"
 #include "contracts/state_store.hpp"
 
@@ -59,13 +60,12 @@ class Store final : public contracts::StateStore {
 
  private:
   struct Settings {
-    Target target;
+    components::sqlite::Target target;
     std::chrono::nanoseconds timeout{};
     std::chrono::milliseconds busy_timeout{};
     std::chrono::nanoseconds cleanup_interval{};
     bool wal = true;
-    std::string table;
-    std::string metadata_table;
+    components::sqlite::Tables tables;
   };
   static base::Result<Settings> ReadSettings(const contracts::InitRequest& request);
 

@@ -23,7 +23,7 @@ void ExpectInitFails(const Entries& entries, base::Kind kind, std::string_view t
 }
 
 void ExecOn(const std::string& path, const std::string& sql) {
-  auto database = Database::Open(ParseConnectionString(path).value(), {});
+  auto database = Database::Open(components::sqlite::ParseConnectionString(path).value(), {});
   ASSERT_TRUE(database);
   const auto done = (*database)->Exec(sql);
   ASSERT_TRUE(done) << done.error().message;
@@ -75,31 +75,6 @@ TEST(SqliteStore, ReadOnlyDatabasesCanBeReadOnly) {
   EXPECT_EQ(status.error().kind, base::Kind::kPermissionDenied) << status.error().message;
 }
 
-TEST(SqliteStore, AnotherWriterIsWaitedForUntilBusyTimeout) {
-  const TestFile file;
-  TestStore store(Entries{{"connectionString", file.path()}, {"busyTimeout", "50ms"}});
-  ASSERT_TRUE(store.status());
-  auto other = Database::Open(ParseConnectionString(file.path()).value(), {});
-  ASSERT_TRUE((*other)->Exec("BEGIN IMMEDIATE"));
-  const base::Status locked = store.Set({.key = "k", .value = "1", .json = true});
-  ASSERT_FALSE(locked);
-  EXPECT_EQ(locked.error().kind, base::Kind::kUnavailable) << locked.error().message;
-  EXPECT_NE(locked.error().message.find("busyTimeout"), std::string::npos);
-  EXPECT_FALSE(store.Get("k")->found);  // readers are not held up
-  ASSERT_TRUE((*other)->Exec("COMMIT"));
-  EXPECT_TRUE(store.Set({.key = "k", .value = "1", .json = true}));
-}
-
-TEST(SqliteStore, AFullDatabaseIsExplained) {
-  const TestFile file;
-  TestStore store(Entries{{"connectionString", file.path() + "?_pragma=max_page_count(16)"}});
-  ASSERT_TRUE(store.status()) << store.status().error().message;
-  const base::Status full = store.Set({.key = "k", .value = std::string(1 << 20, 'x')});
-  ASSERT_FALSE(full);
-  EXPECT_EQ(full.error().kind, base::Kind::kExhausted) << full.error().message;
-  EXPECT_TRUE(store.Set({.key = "k", .value = "small"}));
-}
-
 TEST(SqliteStore, DataSurvivesARestart) {
   const TestFile file;
   {
@@ -131,16 +106,6 @@ TEST(SqliteStore, APassedDeadlineEndsTheCall) {
     }
   });
   EXPECT_FALSE(store.Get("k")->found);
-}
-
-TEST(Database, LongStatementsEndAtTheDeadline) {
-  auto database = Database::Open(ParseConnectionString(":memory:").value(), {});
-  ASSERT_TRUE(database);
-  (*database)->set_deadline(base::Clock::now() + std::chrono::milliseconds(20));
-  const base::Status status = (*database)->Exec(
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n");
-  ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().kind, base::Kind::kTimeout);
 }
 
 async::Task<void> Increment(Store& store, int times, std::atomic<int>& done) {

@@ -2,32 +2,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "async/loop_group.hpp"
+#include "components/sqlite/test_file.hpp"
 #include "components/state/sqlite/store.hpp"
 
 namespace components::state::sqlite {
 
-class TestFile {
- public:
-  TestFile() {
-    static std::atomic<int> number{0};
-    path_ = std::filesystem::path(testing::TempDir()) /
-            ("sqlite-" + std::to_string(getpid()) + "-" + std::to_string(++number) + ".db");
-  }
-  ~TestFile() {
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
-      std::filesystem::remove(path_.string() + suffix);
-    }
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
+using components::sqlite::TestFile;
 
 /// A started store whose operations can be called and waited for.
 class TestStore {

@@ -1,5 +1,9 @@
 package sdkcheck;
 
+import static sdkcheck.Checks.check;
+import static sdkcheck.Checks.expect;
+import static sdkcheck.Checks.refused;
+
 import com.google.protobuf.Any;
 import com.google.protobuf.ByteString;
 import io.dapr.client.DaprClient;
@@ -22,37 +26,6 @@ public final class Program {
   private static final String STORE = "memory";
   private static final String HTTP_APP = "http-app";
   private static final String GRPC_APP = "grpc-app";
-  private static boolean failed;
-
-  private interface Check {
-    void run() throws Exception;
-  }
-
-  private static void check(String name, Check body) {
-    try {
-      body.run();
-      System.out.println("PASS " + name);
-    } catch (Throwable error) {
-      failed = true;
-      System.out.println("FAIL " + name);
-      error.printStackTrace();
-    }
-  }
-
-  private static void expect(boolean condition, Object what) {
-    if (!condition) {
-      throw new AssertionError(String.valueOf(what));
-    }
-  }
-
-  private static void refused(String what, Check body) {
-    try {
-      body.run();
-    } catch (Exception error) {
-      return;
-    }
-    throw new AssertionError(what + " was accepted");
-  }
 
   public static void main(String[] arguments) throws Exception {
     try (DaprClient client = new DaprClientBuilder().build()) {
@@ -110,6 +83,6 @@ public final class Program {
         refused("a wrong token", () -> other.getMetadata().block());
       }
     });
-    System.exit(failed ? 1 : 0);
+    Checks.exit();
   }
 }

@@ -1,0 +1,165 @@
+// SubscriptionManager: all subscriptions of one app-id: those of resource files, those the app asks
+// for, and streams. Decides which exist, spreads them over the loops, pauses all of them while the
+// app is away, swaps them when the app's wishes change, and ends them.
+//
+// One an Instance. Lives on the home loop; what is for any thread says so.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/gate.hpp"
+#include "async/loop_group.hpp"
+#include "base/result.hpp"
+#include "blocks/pubsub/delivery.hpp"
+#include "blocks/pubsub/delivery_door.hpp"
+#include "blocks/pubsub/publish.hpp"
+#include "blocks/pubsub/subscriber.hpp"
+#include "blocks/pubsub/subscription_spec.hpp"
+#include "config/options.hpp"
+#include "contracts/app_target.hpp"
+#include "telemetry/log.hpp"
+
+namespace blocks::pubsub {
+
+class StreamSubscription;
+
+class SubscriptionManager {
+ public:
+  struct Options {
+    std::string app_id;
+    std::vector<SubscriptionSpec> declared;
+    config::AppWake wake = config::AppWake::kRequest;
+    /// The app is asked which topics it wants; nothing goes to it before its first answer.
+    bool app_is_asked = false;
+    /// The app's health is checked; nothing goes to it before the first good word.
+    bool health_is_checked = false;
+    /// Called on the home loop: whether there are subscriptions of the app, after each change.
+    std::function<void(bool)> changed;
+    /// The same: the doubt whether the app is there has ended.
+    std::function<void()> sure;
+  };
+  struct Services {
+    async::LoopGroup& loops;
+    contracts::AppTarget& target;
+    const PublishBlock& publish;
+    telemetry::InstanceMetrics* metrics = nullptr;
+    const telemetry::Tracer* tracer = nullptr;
+    telemetry::Log log;
+  };
+
+  /// Fails on a declared subscription that can never be served, such as one with a wrong rule.
+  static base::Result<std::shared_ptr<SubscriptionManager>> Create(Options options,
+                                                                   const Services& services);
+  ~SubscriptionManager();
+  SubscriptionManager(const SubscriptionManager&) = delete;
+  SubscriptionManager& operator=(const SubscriptionManager&) = delete;
+
+  /// Begins to subscribe. Does not wait for anything.
+  void Start();
+  void OnTarget(contracts::TargetState state);
+  void OnHealth(bool healthy);
+  /// What the app wants, by its own word or by what is remembered of it. Wrong ones are logged and
+  /// left out.
+  void SetProgrammatic(std::vector<SubscriptionSpec> specs);
+  /// The app has been asked and gave no usable answer: what was known stays.
+  void NoAnswer();
+  /// Ends all subscriptions and streams: nothing is pulled from now on, deliveries at the app have
+  /// `grace`, what waits for the app goes back to the brokers. May be called again.
+  async::Task<void> Stop(async::Duration grace);
+
+  /// Any thread. In the order in which they came to be, streams last.
+  std::vector<SubscriptionSpec> List() const;
+  /// Whether the app has, or may get, work from brokers. Any thread.
+  bool HasSubscriptions() const { return count_.load(std::memory_order_relaxed) > 0; }
+  /// Something in front of the app says that it is not there. Home loop.
+  bool in_doubt() const { return doubt_; }
+  /// Messages that wait for the app. Any thread.
+  int64_t pending() const { return pending_.load(std::memory_order_relaxed); }
+
+  struct Waiting {
+    std::string pubsub;
+    std::string topic;
+    int64_t held = 0;                // pulled, and waiting for the app
+    int64_t in_hand = 0;             // those and what the app is working on
+    std::optional<int64_t> backlog;  // at the broker, where it tells
+  };
+  /// What waits, subscription by subscription. Home loop.
+  async::Task<std::vector<Waiting>> Backlogs(const contracts::Call& call);
+
+  // Streams: called on the loop of the stream.
+  /// Registers the stream, so that the metadata shows it and Stop ends it. False once all ends.
+  bool AddStream(const std::shared_ptr<StreamSubscription>& stream);
+  void RemoveStream(const StreamSubscription* stream);
+  const PublishBlock& publish() const { return services_.publish; }
+  MessageEnd::Options EndOf(const NamedPubSub& pubsub, const std::string& topic) const;
+
+ private:
+  struct LoopPart;
+  struct Seat;
+  struct Entry;
+  struct Self;
+
+  SubscriptionManager(Options options, const Services& services);
+  base::Result<std::shared_ptr<const ReadySubscription>> Prepare(
+      const SubscriptionSpec& spec) const;
+  std::vector<std::shared_ptr<const ReadySubscription>> Wanted();
+  void Reconcile();
+  async::Task<void> Apply();
+  async::Task<void> ApplyOnce();
+  std::shared_ptr<Entry> Open(std::shared_ptr<const ReadySubscription> ready);
+  async::Task<bool> Standing(std::shared_ptr<Entry> entry, async::TimePoint until);
+  async::Task<void> CloseEntry(std::shared_ptr<Entry> entry, async::TimePoint deadline);
+  async::Task<void> EndStream(std::shared_ptr<StreamSubscription> stream, int loop,
+                              async::TimePoint deadline);
+  void Publish();
+  DoorState WantedState() const;
+  void Broadcast();
+  void OnRefused();
+  void OnAnswered();
+  async::Task<void> WatchDoubt();
+  void PostHome(void (SubscriptionManager::*what)());
+
+  const Options options_;
+  const Services services_;
+  async::Loop& home_;
+  const AppDelivery delivery_;
+  std::atomic<int64_t> pending_{0};
+  std::atomic<int> count_{0};
+  std::vector<std::shared_ptr<LoopPart>> parts_;  // one a loop; used on it
+  std::shared_ptr<Self> self_;
+
+  // Home loop.
+  std::vector<SubscriptionSpec> programmatic_;
+  std::vector<std::shared_ptr<Entry>> entries_;
+  std::map<std::string, std::string> told_;  // topics last logged, by pubsub
+  contracts::TargetState target_ = contracts::TargetState::kUnavailable;
+  bool healthy_ = true;
+  bool discovered_ = true;
+  bool doubt_ = false;  // something in front of the app says it is not there
+  bool watching_doubt_ = false;
+  bool dirty_ = false;
+  bool applying_ = false;
+  bool stopping_ = false;
+  int next_loop_ = 0;
+  DoorState state_ = DoorState::kShut;
+  async::Gate gate_;
+
+  mutable std::mutex mutex_;
+  std::vector<SubscriptionSpec> listed_;
+  struct Stream {
+    std::shared_ptr<StreamSubscription> stream;
+    int loop = 0;
+  };
+  std::vector<Stream> streams_;
+  bool closed_ = false;  // no more streams
+};
+
+}  // namespace blocks::pubsub

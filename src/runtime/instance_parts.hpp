@@ -1,0 +1,57 @@
+// What an Instance is made of. Private to runtime/instance*.cpp.
+#pragma once
+
+#include <memory>
+
+#include "api/app_context.hpp"
+#include "api/grpc/api.hpp"
+#include "api/http/api.hpp"
+#include "api/http/public_api.hpp"
+#include "blocks/invoke/callee.hpp"
+#include "blocks/invoke/grpc_proxy.hpp"
+#include "blocks/invoke/internal_service.hpp"
+#include "blocks/invoke/invoke_block.hpp"
+#include "blocks/meta/metadata_block.hpp"
+#include "blocks/outbox/outbox.hpp"
+#include "blocks/pubsub/discovery_cache.hpp"
+#include "blocks/pubsub/publish.hpp"
+#include "blocks/pubsub/subscription_manager.hpp"
+#include "blocks/secrets/secrets_block.hpp"
+#include "blocks/state/state_block.hpp"
+#include "grpc/server.hpp"
+#include "runtime/component_loader.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/waiting_work.hpp"
+#include "telemetry/trace.hpp"
+
+namespace runtime {
+
+// In the order in which they are made; the reverse is the order in which they go.
+struct Instance::Parts {
+  std::unique_ptr<telemetry::InstanceMetrics> metrics;
+  telemetry::Tracer tracer;
+  telemetry::Log http_log{"dapr.runtime.http-info"};
+  telemetry::Log grpc_log{"dapr.runtime.grpc.api-info"};
+  ComponentSet components;
+  std::unique_ptr<target::Target> target;
+  std::unique_ptr<blocks::pubsub::PublishBlock> publish;
+  std::unique_ptr<blocks::outbox::Outbox> outbox;
+  std::shared_ptr<blocks::pubsub::SubscriptionManager> subscriptions;
+  std::unique_ptr<WaitingWork> waiting;
+  blocks::pubsub::DiscoveryCache discovery;
+  std::unique_ptr<blocks::state::StateBlock> state;
+  std::unique_ptr<blocks::secrets::SecretsBlock> secrets;
+  std::shared_ptr<blocks::invoke::Callee> callee;
+  std::unique_ptr<blocks::invoke::InvokeBlock> invoke;
+  std::unique_ptr<blocks::invoke::GrpcProxy> api_proxy;
+  std::unique_ptr<blocks::invoke::GrpcProxy> internal_proxy;
+  std::unique_ptr<blocks::invoke::InternalService> internal_service;
+  std::unique_ptr<blocks::meta::MetadataBlock> metadata;
+  api::AppContext context;
+  std::unique_ptr<api::HttpApi> http_api;
+  std::unique_ptr<api::PublicApi> public_api;
+  std::unique_ptr<api::GrpcApi> grpc_api;
+  std::unique_ptr<grpc::Service> internal_api;
+};
+
+}  // namespace runtime

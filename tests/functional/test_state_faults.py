@@ -1,0 +1,102 @@
+"""The store killed, started again, paused and moved under 2,000 requests a second: clear errors in time,
+service again within two seconds without a restart of the runtime, and bounded memory."""
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from harness.daprd import Daprd
+from harness.http_app import HttpApp
+from harness.paths import sanitized
+from harness.redis_server import RedisSentinel
+from harness.state_load import StateLoad
+from harness.state_opened import server_of
+from harness.state_stores import store_component
+
+RECOVERY = 8.0 if sanitized() else 2.0
+PAUSE = 10.0
+MEMORY_KIB = 30 * 1024
+REDIS = {"redisMaxRetries": "1", "redisMinRetryInterval": "50ms", "redisMaxRetryInterval": "100ms",
+         "dialTimeout": "1s", "readTimeout": "1s"}  # fmt: skip
+# Two tries of a second each, or the component's timeout, and what a busy machine adds.
+DEADLINE = {"redis": 4.0, "postgresql-v1": 4.0, "postgresql-v2": 4.0}
+
+
+class Scene:
+    """A server behind an address that stays, a runtime over it, and what the faults are to show."""
+
+    def __init__(self, stack: contextlib.ExitStack, store: str):
+        self.server, self.proxy, place = server_of(stack, store)
+        place |= REDIS if store == "redis" else {"timeout": "2s"}
+        resources = {"s.yaml": store_component(store, place)}
+        app = stack.enter_context(HttpApp())
+        self.daprd = stack.enter_context(Daprd("app", app=app, resources=resources))
+        self.store, self.up = store, 0.0
+
+    def fault(self, load: StateLoad, name: str, begin: Any, end: Any, lasts: float, felt: bool = True) -> None:
+        """Calls `begin`, and `end` after that time; the service must be back soon after."""
+        began = time.monotonic()
+        begin()
+        if felt:
+            load.felt(began)
+        time.sleep(max(0.0, began + lasts - time.monotonic()))
+        assert self.daprd.alive() and self.daprd.get("/v1.0/healthz").status == 204
+        end()
+        ended = time.monotonic()
+        took = load.recovery(ended)
+        unclear = [probe for probe in load.failed(began) if not probe.clear()]
+        assert not unclear, (name, unclear[:3])
+        longest = load.longest(began)
+        print(f"\n{self.store} {name}: recovery {took:.2f} s, longest call {longest:.2f} s, "
+              f"{len(load.failed(began))} of {len(load.probes)} probes failed, {max(load.memory)} KiB")
+        assert took <= RECOVERY, (name, took)
+        assert longest <= DEADLINE[self.store] * (3 if sanitized() else 1), (name, longest)
+
+    def move(self) -> None:
+        self.server.move()
+        self.proxy.move_to(self.server.port)
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("store", ["redis", "postgresql-v2"])
+def test_killed_paused_and_moved(stack: contextlib.ExitStack, store: str) -> None:
+    scene = Scene(stack, store)
+    server, daprd = scene.server, scene.daprd
+    with StateLoad(daprd, store, 60) as load:
+        time.sleep(1.5)
+        assert not load.failed(0.0), load.failed(0.0)[:3]
+        at_rest = max(load.memory)
+        scene.fault(load, "killed", server.kill, server.start, 1.5)
+        scene.fault(load, "paused", server.pause, server.resume, PAUSE)
+        scene.fault(load, "moved", scene.move, nothing, 0.0, felt=False)
+        assert sanitized() or max(load.memory) - at_rest < MEMORY_KIB, (at_rest, max(load.memory))
+        seen = load.finish()
+    print(f"\n{store}: {seen}")
+    assert seen.broken == 0 and seen.worst <= 1000 * DEADLINE[store] * (3 if sanitized() else 1), seen
+    assert sanitized() or seen.requests > 800 * (seen.seconds - PAUSE - 4), seen
+
+
+@pytest.mark.timeout(120)
+def test_redis_sentinel_fails_over(stack: contextlib.ExitStack) -> None:
+    """The master dies, a sentinel names its replica, and calls go there."""
+    group = stack.enter_context(RedisSentinel())
+    resources = {"s.yaml": store_component("redis", {**group.metadata(), **REDIS})}
+    app = stack.enter_context(HttpApp())
+    daprd = stack.enter_context(Daprd("app", app=app, resources=resources))
+    with StateLoad(daprd, "redis", 60, rate=200) as load:
+        time.sleep(1)
+        assert not load.failed(0.0), load.failed(0.0)[:3]
+        began = time.monotonic()
+        group.fail_over()
+        promoted = time.monotonic()
+        took = load.recovery(promoted)
+        unclear = [probe for probe in load.failed(began) if not probe.clear()]
+        assert not unclear, unclear[:3]
+        assert took <= RECOVERY and load.longest(began) <= DEADLINE["redis"], (took, load.longest(began))
+    assert group.replica("EXISTS", "app||probe0", "app||probe1") == 2

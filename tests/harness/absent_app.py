@@ -1,0 +1,208 @@
+"""An application that is killed, started, scaled, moved and refuses at random while messages are published
+for it, and the accounting of what becomes of them."""
+
+import contextlib
+import http.client
+import json
+import pathlib
+import random
+import threading
+import time
+from typing import Any
+
+from . import host_names
+from .brokers import Broker, unique
+from .daprd import Daprd
+from .host_names import HostNames
+from .ledger import Ledger
+from .poll import wait_for
+from .ports import free_port
+from .subscriber import Event, HttpSubscriber, publish, subscription
+
+
+PROBE = "is anybody there"
+
+
+class Replica(HttpSubscriber):
+    """One endpoint of the app: writes into the ledger what it handles; `refuses` is the share of 503s."""
+
+    def __init__(self, ledger: Ledger, port: int, host: str, dice: random.Random):
+        super().__init__(port, host)
+        self.ledger, self.dice, self.refuses = ledger, dice, 0.0
+        self.probed = False
+        self.first: float | None = None  # when the first delivery came
+        self.answer = self._answer
+
+    def _answer(self, event: Event) -> Any:
+        self.events.clear()
+        self.requests.clear()
+        if event.data == PROBE:
+            self.probed = True
+            return None
+        self.first = self.first or time.monotonic()
+        if self.dice.random() < self.refuses:
+            return 503
+        (self.ledger.bury if event.path == "/dead" else self.ledger.deliver)(event.data)
+        return None
+
+
+class Publisher(threading.Thread):
+    """Publishes the numbers in turn at a rate; what was not acknowledged is sent again, with new
+    connections as the runtime comes and goes."""
+
+    def __init__(self, daprd: Daprd, topic: str, ledger: Ledger, count: int, seconds: float):
+        super().__init__(daemon=True)
+        self.daprd, self.topic, self.ledger = daprd, topic, ledger
+        self.count, self.pause = count, seconds / count
+        self.allowed = 0  # numbers below it may be published now
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        connection = None
+        for number in range(self.count):
+            while number >= self.allowed and not self.stopped.is_set():
+                time.sleep(0.01)
+            self.ledger.attempt(number)
+            while not self.stopped.is_set():
+                try:
+                    connection = connection or http.client.HTTPConnection(
+                        self.daprd.host, self.daprd.http_port, timeout=15
+                    )
+                    connection.request(
+                        "POST", f"/v1.0/publish/ps/{self.topic}", json.dumps(number),
+                        {"Content-Type": "application/json"},
+                    )
+                    answer = connection.getresponse()
+                    answer.read()
+                    if answer.status == 204:
+                        self.ledger.acknowledge(number)
+                        break
+                except (OSError, http.client.HTTPException):
+                    if connection:
+                        connection.close()
+                    connection = None
+                time.sleep(0.05)
+            time.sleep(self.pause)
+
+
+class AbsentApp:
+    """The whole scene. `durable` brokers lose nothing with the runtime; the others keep it running."""
+
+    def __init__(self, stack: contextlib.ExitStack, broker: Broker, folder: pathlib.Path, seed: int = 1):
+        self.stack, self.broker, self.dice = stack, broker, random.Random(seed)
+        self.ledger, self.topic, self.port = Ledger(), unique("away"), free_port()
+        self.running: dict[str, Replica] = {}
+        self.returns: list[float] = []  # seconds from the app's return to the first delivery
+        self.names = HostNames(folder / "hosts") if host_names.available() else None
+        dead = f"{self.topic}-dead"
+        broker.prepare([self.topic, dead])
+        resources = {
+            "ps.yaml": broker.component(unique("absent"), away=True),
+            "s.yaml": subscription(self.topic, "/t", name="s", deadLetterTopic=dead),
+            "d.yaml": subscription(dead, "/dead", name="d"),
+        }
+        place = Replica(self.ledger, self.port, host_names.NAME if self.names else "127.0.0.1", self.dice)
+        self.daprd = Daprd("absent", app=place, resources=resources)
+        if self.names:
+            self.names.set("127.0.0.1")
+            self.names.give_to(self.daprd)
+        stack.callback(self.stop_app)
+        stack.enter_context(self.daprd)
+
+    # The app.
+    def start_app(self, *addresses: str) -> list[Replica]:
+        if self.names:
+            self.names.set(*addresses)
+        for address in addresses if self.names else ["127.0.0.1"]:
+            self.running[address] = Replica(self.ledger, self.port, address, self.dice)
+            self.running[address].start()
+        return list(self.running.values())
+
+    def stop_app(self) -> None:
+        while self.running:
+            self.running.popitem()[1].stop()
+
+    def refuse(self, share: float) -> None:
+        for replica in self.running.values():
+            replica.refuses = share
+
+    def come_back(self, *addresses: str) -> None:
+        """Starts the app and notes how soon the first delivery is there; messages must be waiting."""
+        began = time.monotonic()
+        replicas = self.start_app(*addresses)
+        wait_for(lambda: any(replica.first for replica in replicas), 20, f"a delivery, {self.state()}")
+        self.returns.append(min(replica.first for replica in replicas if replica.first) - began)
+
+    # The runtime.
+    def kill_runtime(self) -> None:
+        self.daprd.kill()
+        log = self.daprd.log
+        self.daprd.log = log.with_name(f"{log.stem}-again.log")
+        self.daprd.start()
+
+    def state(self) -> str:
+        ledger = self.ledger
+        return (
+            f"{self.broker.name}: {len(ledger.acknowledged)} acknowledged, {len(ledger.delivered)} delivered, "
+            f"{ledger.duplicates()} duplicates, {len(ledger.dead)} dead, back after "
+            f"{[round(seconds, 2) for seconds in self.returns]} s"
+        )
+
+    def subscribed(self) -> None:
+        """Some brokers forget what comes before the first subscription."""
+
+        def probed() -> bool:
+            publish(self.daprd, PROBE, self.topic)
+            time.sleep(0.1)
+            return any(replica.probed for replica in self.running.values())
+
+        wait_for(probed, 30, "the subscription stands")
+
+    def play(self, count: int, seconds: float, restart_broker: bool) -> str:
+        """Everything that can happen to an app, within about so many seconds; then the verdict."""
+        durable, pause = self.broker.has("durable"), seconds / 8
+        self.start_app("127.0.0.1")
+        self.subscribed()
+        publisher = Publisher(self.daprd, self.topic, self.ledger, count, seconds / 2)
+        publisher.start()
+        self.stack.callback(publisher.stopped.set)
+
+        def share(eighths: int) -> None:
+            publisher.allowed = count * eighths // 8
+
+        def away(eighths: int, *then: str) -> None:
+            share(eighths)
+            wait_for(self.ledger.missing, 30, "a message waits")
+            time.sleep(pause)
+            self.come_back(*then)
+
+        share(2)
+        wait_for(lambda: self.ledger.delivered, 30, "the first delivery")
+        self.stop_app()  # killed
+        away(3, "127.0.0.1")
+        self.refuse(0.3)
+        time.sleep(pause)
+        self.stop_app()
+        if durable:
+            self.kill_runtime()  # while the app is away
+            time.sleep(self.broker.entry.get("afterlife", 0))
+        away(5, "127.0.0.1", "127.0.0.2", "127.0.0.3")
+        self.refuse(0.2)
+        share(6)
+        if restart_broker:
+            self.broker.server.stop(20)
+            self.broker.server.start()
+        time.sleep(pause)
+        self.stop_app()
+        away(7, "127.0.0.9")  # moved
+        share(8)
+        if durable:
+            self.kill_runtime()  # in the middle of deliveries
+        self.refuse(0.5)
+        time.sleep(pause)
+        self.refuse(0)
+        publisher.join(60 + seconds)
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.ledger.missing(), 30 + seconds, "all delivered")
+        print(f"\n{self.state()}")
+        return self.ledger.verdict(count)
