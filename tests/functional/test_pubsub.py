@@ -142,7 +142,8 @@ def test_case(receivers: Receivers, case: dict[str, Any], broker: str, publisher
     inbox = into.inbox
     starts = {name: len(inbox.since(name, 0)) for name in into.specs}
     inbox.answers = {data: list(said) for data, said in case.get("answers", {}).items()}
-    received = json.loads(json.dumps(case["receive"]).replace("{app}", into.app_id).replace("{topic}", into.topic("")))
+    text = json.dumps(case["receive"]).replace("{app}", into.app_id).replace("{topic}", into.topic(""))
+    received = json.loads(text)
     if "many" in case:
         received = {case.get("topic", "plain"): list(range(case["many"]))}
     try:
