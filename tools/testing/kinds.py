@@ -13,6 +13,8 @@ from .environment import ROOT, python, test_environment
 
 LOGS = ROOT / "build" / "test-logs"
 JOBS = os.environ.get("JOBS", str(os.cpu_count()))
+# Most unit tests with a real server wait for it most of the time.
+TEST_JOBS = os.environ.get("JOBS", str(2 * (os.cpu_count() or 1)))
 
 
 def run_logged(command, log, timeout, environment=None, cwd=ROOT):
@@ -105,7 +107,7 @@ class CTest(Suite):
         environment = test_environment(self.preset)
         environment["GTEST_OUTPUT"] = f"xml:{reports}/"
         code = run_logged(
-            ["ctest", "--test-dir", ROOT / "build" / self.preset, "--output-on-failure", "-j", JOBS,
+            ["ctest", "--test-dir", ROOT / "build" / self.preset, "--output-on-failure", "-j", TEST_JOBS,
              "--no-tests=error", "--output-junit", reports / "ctest.report"],
             self.log, self.timeout, environment)
         return self.finish(from_ctest(reports / "ctest.report", reports), code)

@@ -63,8 +63,7 @@ async::Task<void> Client::Close(const async::Context& context) {
     farewell->home = async::Loop::Current();
     async::Loop& loop = part->loop;
     auto work = [farewell, part = std::move(part)]() mutable {
-      Farewell& place = *farewell;
-      place.gate.Spawn(End(std::move(farewell), std::move(part)));
+      farewell->gate.Spawn(End(farewell, std::move(part)));
     };
     loop.Post(std::move(work));
     co_await farewell->done.Wait(context);
