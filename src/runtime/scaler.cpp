@@ -247,11 +247,11 @@ async::Task<grpc::CallStatus> Scaler::Stream(grpc::ServerStream& stream) {
   while (true) {
     // Each time anew: the app may have been replaced or taken out.
     auto query = QueryOf(&*ref);
-    std::expected<int64_t, Status> count;
-    if (query) count = co_await Waiting(context, *std::move(query));
     // A clean end: KEDA then asks again soon, while each error makes it wait longer.
     if (stopping_) co_return grpc::CallStatus();
     if (!query) co_return std::unexpected(std::move(query).error());
+    const auto count = co_await Waiting(context, *std::move(query));
+    if (stopping_) co_return grpc::CallStatus();
     if (!count) co_return std::unexpected(count.error());
     if (const bool active = *count > 0; told != active) {
       externalscaler::IsActiveResponse out;
