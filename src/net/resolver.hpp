@@ -38,7 +38,7 @@ struct ResolverOptions {
   std::chrono::milliseconds timeout{2000};
   int tries = 3;
   /// Bounds of how long an answer is kept, and how long "no such host" is.
-  std::chrono::milliseconds min_ttl{1000};
+  std::chrono::milliseconds min_ttl{250};
   std::chrono::milliseconds max_ttl{300'000};
   std::chrono::milliseconds negative_ttl{1000};
   size_t max_entries = 1024;

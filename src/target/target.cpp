@@ -295,6 +295,8 @@ void Target::Publish(std::vector<net::Address> addresses) {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       services_.loops.at(static_cast<int>(i)).Post([part = parts_[i]] { part->changed.Pulse(); });
     }
+    // A new address need not wait for the back-off that the old ones earned.
+    hinted_ = config_.probe;
     if (!config_.probe) SetState(TargetState::kReady);
   }
 }

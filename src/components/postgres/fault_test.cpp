@@ -179,8 +179,9 @@ class Pooler {
       start.resize(static_cast<std::size_t>(std::max<ssize_t>(0, size)));
       if (start.find(std::string_view("\0options\0", 9)) != std::string::npos) {
         ++refused_;
-        const std::string_view fields(
-            "SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0", 65);
+        static constexpr char kFields[] =
+            "SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+        const std::string_view fields(kFields, sizeof kFields - 1);
         std::string answer("E\0\0\0", 4);
         answer += static_cast<char>(fields.size() + 4);
         answer += fields;
