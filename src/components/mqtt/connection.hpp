@@ -10,6 +10,7 @@
 #include <string>
 
 #include "async/gate.hpp"
+#include "async/turn_end.hpp"
 #include "async/wait.hpp"
 #include "components/mqtt/packet.hpp"
 #include "components/mqtt/settings.hpp"
@@ -71,7 +72,6 @@ class Connection {
     explicit PingTimer(Connection* connection);
     Connection* connection;
   };
-  class Idle;
 
   Connection(std::unique_ptr<net::Stream> stream, const Settings& settings, PacketSink& sink);
   async::Task<void> ReadLoop();
@@ -88,8 +88,8 @@ class Connection {
   PacketReader reader_{kMaxPacket};
 
   std::string out_;
-  std::size_t out_begin_ = 0;  // written already
-  Idle* writer_ = nullptr;     // the writer, while it has nothing to do
+  std::size_t out_begin_ = 0;     // written already
+  async::TurnEnd writer_{loop_};  // the writer waits here while it has nothing to do
   async::Event written_;
 
   bool held_ = false;  // the sink holds reading up

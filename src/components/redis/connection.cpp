@@ -32,35 +32,6 @@ std::span<char> Scratch(bool long_reply) {
 
 }  // namespace
 
-// The writer's wait for output. It is resumed at the end of the loop's turn, so that everything
-// that was asked for meanwhile goes out in one write.
-class Connection::Idle {
- public:
-  explicit Idle(Connection& connection) : connection_(connection) {}
-  ~Idle() {
-    if (connection_.writer_ == this) connection_.writer_ = nullptr;
-    if (deferred_) connection_.loop_.Undefer(self_);
-  }
-  bool await_ready() const {
-    return connection_.broken() || connection_.out_.size() > connection_.out_begin_;
-  }
-  void await_suspend(std::coroutine_handle<> self) {
-    self_ = self;
-    connection_.writer_ = this;
-  }
-  void await_resume() { deferred_ = false; }
-  void Wake() {
-    connection_.writer_ = nullptr;
-    deferred_ = true;
-    connection_.loop_.Defer(self_);
-  }
-
- private:
-  Connection& connection_;
-  std::coroutine_handle<> self_;
-  bool deferred_ = false;
-};
-
 Connection::StallTimer::StallTimer(Connection* connection) : connection(connection) {
   set_callback([](async::Timer* timer) { static_cast<StallTimer*>(timer)->connection->OnStall(); });
 }
@@ -129,7 +100,7 @@ void Connection::Forget(Sending& sending) {
 }
 
 void Connection::Wake() {
-  if (writer_) writer_->Wake();
+  writer_.Wake();
 }
 
 base::Status Connection::SendOnly(std::span<const Arg> args) {
@@ -142,7 +113,7 @@ base::Status Connection::SendOnly(std::span<const Arg> args) {
 async::Task<void> Connection::WriteLoop() {
   const async::Context context;
   while (true) {
-    co_await Idle(*this);
+    co_await writer_.Wait(broken() || out_.size() > out_begin_);
     while (!broken() && out_begin_ < out_.size()) {
       const net::IoResult result = stream_->Write(std::string_view(out_).substr(out_begin_));
       if (result.status == net::Io::kError || result.status == net::Io::kEof) {

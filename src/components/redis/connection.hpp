@@ -14,6 +14,7 @@
 #include <string>
 
 #include "async/gate.hpp"
+#include "async/turn_end.hpp"
 #include "async/wait.hpp"
 #include "components/redis/command.hpp"
 #include "components/redis/reply_reader.hpp"
@@ -90,7 +91,6 @@ class Connection {
     explicit StallTimer(Connection* connection);
     Connection* connection;
   };
-  class Idle;
 
   Connection(std::unique_ptr<net::Stream> stream, Options options);
   void Push(Sending& sending);
@@ -109,9 +109,9 @@ class Connection {
   ReplyReader reader_;
 
   std::string out_;
-  std::size_t out_begin_ = 0;  // written already
-  uint64_t written_ = 0;       // bytes over the connection's life
-  Idle* writer_ = nullptr;     // the writer, while it has nothing to do
+  std::size_t out_begin_ = 0;     // written already
+  uint64_t written_ = 0;          // bytes over the connection's life
+  async::TurnEnd writer_{loop_};  // the writer waits here while it has nothing to do
 
   std::deque<Debt> debts_;
   uint64_t first_debt_ = 0;  // number of debts_.front()
