@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/heap.hpp"
 #include "base/strings.hpp"
 #include "net/local_ip.hpp"
 #include "runtime/instance_config.hpp"
@@ -39,7 +40,9 @@ using Started = std::vector<base::Result<std::shared_ptr<Instance>>>;
 
 async::Task<void> StartInto(const Services& services, std::vector<InstanceConfig> configs,
                             Started& results) {
+  constexpr std::size_t kUsualInstance = std::size_t{48} << 10;
   for (InstanceConfig& config : configs) {
+    base::PrepareHeap(kUsualInstance);
     results.push_back(co_await Instance::Start(services, std::move(config)));
   }
 }

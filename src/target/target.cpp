@@ -199,6 +199,8 @@ void Target::NoteWaiting() {
 
 async::Task<void> Target::Watch() {
   const async::Context context = gate_.context();
+  // The apps of a process start in one turn of the loop; probing them must not hold that up.
+  co_await async::Yield();
   async::Duration wait = kFirstProbeWait;
   async::TimePoint probed{};    // when the last probe ended
   async::TimePoint probe_at{};  // when the next one is due
