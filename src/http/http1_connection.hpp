@@ -12,16 +12,16 @@
 #include <string_view>
 
 #include "async/task.hpp"
+#include "async/turn.hpp"
 #include "async/wait.hpp"
 #include "http/read_buffer.hpp"
 #include "http/server_core.hpp"
-#include "http/turn.hpp"
 
 namespace http {
 
 class Http1Exchange;
 
-class Http1Connection final : public Turn {
+class Http1Connection final : public async::Turn {
  public:
   Http1Connection(ServerCore& core, std::unique_ptr<net::Stream> stream, const void* tag);
   ~Http1Connection();

@@ -10,14 +10,14 @@
 #include <memory>
 #include <string>
 
+#include "async/turn.hpp"
 #include "async/waiter.hpp"
 #include "http/http2_session.hpp"
-#include "http/turn.hpp"
 #include "net/stream.hpp"
 
 namespace http {
 
-class Http2Connection : public Turn, public Http2Session::Owner {
+class Http2Connection : public async::Turn, public Http2Session::Owner {
  public:
   struct Times {
     std::chrono::milliseconds keepalive_interval{0};  // 0 = no pings

@@ -34,7 +34,8 @@ struct StatementName {
 
 Connection::Connection(async::Loop& loop, std::shared_ptr<const ConnectionOptions> options,
                        Owner* owner)
-    : loop_(loop),
+    : Turn(loop),
+      loop_(loop),
       options_(std::move(options)),
       owner_(owner),
       read_waiter_(
@@ -42,9 +43,8 @@ Connection::Connection(async::Loop& loop, std::shared_ptr<const ConnectionOption
       write_waiter_([](async::Waiter* waiter) {
         Connection& self = *static_cast<ReadWaiter*>(waiter)->connection;
         self.blocked_ = false;
-        self.flush_.Schedule();
-      }),
-      flush_(loop, [](void* self) { static_cast<Connection*>(self)->Flush(); }, this) {
+        self.RequestTurn();
+      }) {
   read_waiter_.connection = write_waiter_.connection = this;
   watchdog_.connection = this;
   watchdog_.set_callback(
@@ -146,7 +146,7 @@ void Connection::Submit(Operation& operation) {
     unsent_writes_.Push(operation, this);
     ++write_count_;
   }
-  if (!blocked_) flush_.Schedule();
+  if (!blocked_) RequestTurn();
 }
 
 void Connection::Remove(Operation& operation) {

@@ -15,10 +15,10 @@
 
 #include "async/loop.hpp"
 #include "async/task.hpp"
+#include "async/turn.hpp"
 #include "async/wait.hpp"
 #include "base/result.hpp"
 #include "components/postgres/connection_string.hpp"
-#include "components/postgres/end_of_turn.hpp"
 #include "components/postgres/operation.hpp"
 
 struct pg_conn;    // NOLINT(readability-identifier-naming): libpq's
@@ -34,7 +34,9 @@ struct ConnectionOptions {
   async::Duration idle_time{};  // an unused connection is closed after this; 0 = never
 };
 
-class Connection final : public Holder, public std::enable_shared_from_this<Connection> {
+class Connection final : public Holder,
+                         public std::enable_shared_from_this<Connection>,
+                         private async::Turn {
  public:
   class Owner {
    public:
@@ -122,6 +124,7 @@ class Connection final : public Holder, public std::enable_shared_from_this<Conn
   void Break(base::Error error);
   void BreakLater();
   void Lost();
+  void OnTurn() override { Flush(); }
   void ArmWatchdog();
   void OnWatchdog();
 
@@ -134,7 +137,6 @@ class Connection final : public Holder, public std::enable_shared_from_this<Conn
   ReadWaiter read_waiter_;
   ReadWaiter write_waiter_;
   Watchdog watchdog_;
-  EndOfTurn flush_;
   async::Event ended_;
   std::optional<base::Error> broken_;
   bool started_ = false;

@@ -10,6 +10,7 @@
 #include "components/rabbitmq/channel.hpp"
 #include "components/rabbitmq/wire.hpp"
 #include "net/errno_text.hpp"
+#include "net/scratch.hpp"
 
 namespace components::rabbitmq {
 
@@ -23,11 +24,6 @@ constexpr std::size_t kKeepOutput = 64 * 1024;
 constexpr int kReadsInARow = 8;
 constexpr std::size_t kOurMaxFrame = 128 * 1024;
 constexpr std::chrono::seconds kFarewell(1);
-
-std::span<char> Scratch() {
-  thread_local std::vector<char> buffer(kRead);
-  return buffer;
-}
 
 std::string Why(const net::Stream& stream, const net::IoResult& result) {
   return result.error_number ? net::ErrnoText(result.error_number) : stream.tls_fault();
@@ -123,7 +119,7 @@ async::Task<void> Connection::ReadLoop() {
       co_await async::Yield();
     }
     if (broken()) co_return;
-    const std::span<char> buffer = Scratch();
+    const std::span<char> buffer = net::Scratch(kRead);
     const net::IoResult result = stream_->Read(buffer);
     if (result.status == net::Io::kOk) {
       heard_ = loop_.now();

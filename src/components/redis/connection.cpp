@@ -6,6 +6,7 @@
 #include "base/duration.hpp"
 #include "base/strings.hpp"
 #include "net/errno_text.hpp"
+#include "net/scratch.hpp"
 
 namespace components::redis {
 
@@ -21,14 +22,6 @@ constexpr std::size_t kLongRead = 256 * 1024;
 constexpr std::size_t kKeepOutput = 64 * 1024;
 // Reads without letting others run.
 constexpr int kReadsInARow = 16;
-
-std::span<char> Scratch(bool long_reply) {
-  // Bytes are in it within one call only, so all connections of a thread share it.
-  thread_local std::vector<char> buffer;
-  const std::size_t size = long_reply ? kLongRead : kRead;
-  if (buffer.size() < size) buffer.resize(size);
-  return std::span(buffer).first(size);
-}
 
 }  // namespace
 
@@ -163,7 +156,7 @@ async::Task<void> Connection::ReadLoop() {
       co_await async::Yield();
       if (broken()) co_return;
     }
-    const std::span<char> buffer = Scratch(reader_.waiting() > kRead);
+    const std::span<char> buffer = net::Scratch(reader_.waiting() > kRead ? kLongRead : kRead);
     const net::IoResult result = stream_->Read(buffer);
     if (result.status == net::Io::kOk) {
       Progress();

@@ -4,18 +4,18 @@
 
 #include "async/loop.hpp"
 
-namespace http {
+namespace async {
 
 class Turn {
  public:
-  explicit Turn(async::Loop& loop) : loop_(loop) {}
+  explicit Turn(Loop& loop) : loop_(loop) {}
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
   /// Has OnTurn called at the end of this turn (of the next, if the ends of this one are being
   /// served). Asking twice is asking once.
   void RequestTurn();
-  async::Loop& loop() const { return loop_; }
+  Loop& loop() const { return loop_; }
 
  protected:
   /// May destroy *this.
@@ -26,9 +26,9 @@ class Turn {
 
  private:
   friend struct TurnQueue;
-  async::Loop& loop_;
+  Loop& loop_;
   Turn* next_ = nullptr;
   Turn** link_ = nullptr;  // what points to this one; null = not queued
 };
 
-}  // namespace http
+}  // namespace async

@@ -1,10 +1,10 @@
-#include "http/turn.hpp"
+#include "async/turn.hpp"
 
 #include <coroutine>
 #include <exception>
 #include <utility>
 
-namespace http {
+namespace async {
 
 // One a thread. A loop defers coroutines, so the queue is served by one that lives as long as the
 // thread; resuming it with nothing queued does no harm.
@@ -87,4 +87,4 @@ void Turn::Unlink() {
   if (link_) Queue().Remove(*this);
 }
 
-}  // namespace http
+}  // namespace async
