@@ -18,13 +18,14 @@ struct CallerIdentity {
   /// What the calling runtime says; not proven.
   std::string app_id;
   std::string app_namespace;
-  /// The peer certificate's id; empty without mTLS.
+  /// The peer certificate's id; empty without mTLS. Within a process that of the other Instance.
   std::string spiffe_id;
 };
 
 /// What is asked to be done.
 struct Operation {
-  std::string_view method;  // as sent; a full gRPC method for proxied calls
+  std::string_view method;  // as the app reads it; a full gRPC method for proxied calls
+  std::string_view shown;   // as sent, cleaned: for texts
   std::string_view verb;    // "NONE" where there is none
   bool grpc = false;        // the callee's app speaks gRPC
 };
@@ -33,7 +34,7 @@ struct Operation {
 class AccessPolicy {
  public:
   virtual ~AccessPolicy() = default;
-  /// kPermissionDenied with the text for the caller. kInvalidArgument: no valid method.
+  /// kPermissionDenied with the text for the caller.
   virtual base::Status Check(const CallerIdentity& caller, const Operation& operation) const = 0;
 };
 
@@ -50,7 +51,7 @@ class LocalApps {
 class PeerSecurity {
  public:
   virtual ~PeerSecurity() = default;
-  /// Sets `origin.tls` so that the peer must prove to be this app. An error fails the call.
+  /// Sets `origin.tls_source` so that the peer must prove to be this app. An error fails the call.
   virtual base::Status Secure(http::Origin& origin, std::string_view app_id,
                               std::string_view app_namespace) const = 0;
   /// Our own id, for calls inside the process; empty if there is none.
