@@ -30,7 +30,8 @@ bool IsCertificateAlert(int reason) {
 }
 
 // Why the handshake failed, from what our callbacks noted and OpenSSL's queue. Clears the queue.
-std::unexpected<base::Error> HandshakeError(const TlsState& state, const Address& peer) {
+std::unexpected<base::Error> HandshakeError(const SSL* ssl, const TlsState& state,
+                                            const Address& peer) {
   const std::string prefix = base::StrCat("TLS handshake with ", peer.ToString(), ": ");
   const unsigned long code = ERR_peek_error();
   const int reason = code == 0 || ERR_SYSTEM_ERROR(code) ? 0 : ERR_GET_REASON(code);
@@ -46,11 +47,32 @@ std::unexpected<base::Error> HandshakeError(const TlsState& state, const Address
     return base::Fail(base::Kind::kUnauthenticated,
                       base::StrCat(prefix, "the peer refused our certificate: ", text));
   }
+  switch (reason) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+      return base::Fail(base::Kind::kProtocol,
+                        prefix +
+                            "first record does not look like a TLS handshake (does the peer "
+                            "speak plaintext?)");
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      return base::Fail(base::Kind::kProtocol, prefix + "the peer's TLS is older than 1.2");
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return base::Fail(base::Kind::kProtocol,
+                        prefix + "the peer offers none of our application protocols (ALPN)");
+    default:
+      break;
+  }
   if (state.error != 0) {
     return base::Fail(base::Kind::kUnavailable, prefix + ErrnoText(state.error));
   }
   if (state.eof) {
-    return base::Fail(base::Kind::kUnavailable, prefix + "the peer closed the connection");
+    return base::Fail(base::Kind::kUnavailable,
+                      prefix + (SSL_is_server(ssl) ? "the peer closed the connection"
+                                                   : "the peer closed the connection (does it "
+                                                     "speak plaintext?)"));
   }
   return base::Fail(base::Kind::kProtocol, prefix + text);
 }
@@ -59,6 +81,9 @@ std::unexpected<base::Error> HandshakeError(const TlsState& state, const Address
 // certificate may have expired since and the check may look at state that changed.
 base::Status CheckResumed(const SSL* ssl, const TlsContext& tls, const TlsPeer& peer) {
   const X509* leaf = SSL_get0_peer_certificate(ssl);
+  if (!leaf && tls.require_certificate()) {
+    return base::Fail(base::Kind::kUnauthenticated, "the resumed session has no certificate");
+  }
   if (!tls.skip_verify() && leaf && X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0) {
     return base::Fail(base::Kind::kUnauthenticated, "certificate has expired");
   }
@@ -156,7 +181,7 @@ async::Task<base::Status> Stream::Handshake(const async::Context& context, bool 
         break;
       default:
         tls_broken_ = true;
-        co_return HandshakeError(state, peer_);
+        co_return HandshakeError(ssl_, state, peer_);
     }
     if (wake != async::Wake::kReady) {
       tls_broken_ = true;
@@ -170,6 +195,12 @@ async::Task<base::Status> Stream::Handshake(const async::Context& context, bool 
   unsigned int alpn_size = 0;
   SSL_get0_alpn_selected(ssl_, &alpn, &alpn_size);
   if (alpn) tls_peer_.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_size);
+  if (!alpn && tls_->require_alpn()) {
+    tls_broken_ = true;
+    co_return base::Fail(base::Kind::kProtocol,
+                         base::StrCat("TLS handshake with ", peer_.ToString(),
+                                      ": the peer names no application protocol (ALPN)"));
+  }
   tls_peer_.version = SSL_get_version(ssl_);
   if (const X509* leaf = SSL_get0_peer_certificate(ssl_)) tls_peer_.uri_san = UriSan(leaf);
   tls_peer_.resumed = SSL_session_reused(ssl_) == 1;
@@ -177,7 +208,7 @@ async::Task<base::Status> Stream::Handshake(const async::Context& context, bool 
     if (base::Status allowed = CheckResumed(ssl_, *tls_, tls_peer_); !allowed) {
       tls_broken_ = true;
       state.refusal = allowed.error().message;
-      co_return HandshakeError(state, peer_);
+      co_return HandshakeError(ssl_, state, peer_);
     }
   }
   // The last flight of the handshake may have brought data along; the next Read finds out.

@@ -65,6 +65,26 @@ std::string TestCa::pem() const {
   return CertificatePem(certificate_);
 }
 
+std::string TestCa::Sign(const std::string& request_pem, const CertificateNames& names,
+                         std::chrono::seconds from, std::chrono::seconds until) const {
+  BIO* bio = BIO_new_mem_buf(request_pem.data(), static_cast<int>(request_pem.size()));
+  X509_REQ* request = PEM_read_bio_X509_REQ(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  EVP_PKEY* key = request ? X509_REQ_get_pubkey(request) : nullptr;
+  if (!key || X509_REQ_verify(request, key) != 1) return "";
+  X509* leaf = NewCertificate(key, names.common_name, from.count(), until.count());
+  X509_set_issuer_name(leaf, X509_get_subject_name(certificate_));
+  AddExtension(leaf, certificate_, NID_key_usage, "critical,digitalSignature");
+  AddExtension(leaf, certificate_, NID_ext_key_usage, "serverAuth,clientAuth");
+  AddExtension(leaf, certificate_, NID_subject_alt_name, names.alternative);
+  X509_sign(leaf, key_, EVP_sha256());
+  std::string out = CertificatePem(leaf) + pem();
+  X509_free(leaf);
+  EVP_PKEY_free(key);
+  X509_REQ_free(request);
+  return out;
+}
+
 TlsIdentity TestCa::Issue(const CertificateNames& names, bool expired) const {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* leaf = NewCertificate(key, names.common_name, -7000, expired ? -3600 : 3600);

@@ -1,6 +1,7 @@
 // Certificates made on the spot for tests of TLS.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ class TestCa {
   std::string pem() const;
   /// A leaf valid for an hour, or expired an hour ago.
   TlsIdentity Issue(const CertificateNames& names, bool expired = false) const;
+  /// Signs a request as sentry does: its key, the given names, valid between these times relative
+  /// to now. The chain of leaf and authority.
+  std::string Sign(const std::string& request_pem, const CertificateNames& names,
+                   std::chrono::seconds from, std::chrono::seconds until) const;
 
  private:
   x509_st* certificate_;

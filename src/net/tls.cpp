@@ -3,52 +3,16 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <cstdlib>
 
 #include "base/file.hpp"
 #include "base/strings.hpp"
+#include "net/openssl_pem.hpp"
 #include "net/tls_state.hpp"
 
 namespace net {
 namespace {
-
-template <auto F>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    F(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using StorePtr = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
-
-BioPtr MemoryBio(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// All CERTIFICATE blocks of a PEM text. `what` names the input in errors.
-base::Result<std::vector<X509Ptr>> ParseCertificates(const std::string& pem, const char* what) {
-  std::vector<X509Ptr> out;
-  ERR_clear_error();
-  const BioPtr bio = MemoryBio(pem);
-  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-    out.push_back(std::move(certificate));
-  }
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  if (!at_end || out.empty()) {
-    std::string reason = at_end ? "it holds no CERTIFICATE block" : TakeTlsError();
-    ERR_clear_error();
-    return base::Fail(
-        base::Kind::kInvalidArgument,
-        base::StrCat(what, ": block ", out.size() + 1, " is not a PEM certificate: ", reason));
-  }
-  ERR_clear_error();
-  return out;
-}
 
 // Keys with a passphrase are refused; without this OpenSSL would ask on the terminal.
 int NoPassphrase(char*, int, int, void*) {
@@ -148,12 +112,12 @@ base::Status TlsContext::UseIdentity(const TlsIdentity& identity) {
   return {};
 }
 
-base::Status TlsContext::Trust(const std::string& ca_pem, const char* what) {
+base::Status TlsContext::Trust(const std::string& ca_pem, const char* what, bool hide_names) {
   ASSIGN_OR_RETURN(const std::vector<X509Ptr> roots, ParseCertificates(ca_pem, what));
   X509_STORE* store = SSL_CTX_get_cert_store(context_);
   for (const X509Ptr& root : roots) {
     X509_STORE_add_cert(store, root.get());
-    if (server_) SSL_CTX_add_client_CA(context_, root.get());
+    if (server_ && !hide_names) SSL_CTX_add_client_CA(context_, root.get());
   }
   // An anchor need not be self-signed: whoever lists an intermediate authority trusts it.
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
@@ -164,30 +128,36 @@ base::Status TlsContext::Trust(const std::string& ca_pem, const char* what) {
 base::Result<std::shared_ptr<const TlsContext>> TlsContext::Server(TlsServerOptions options) {
   std::shared_ptr<TlsContext> out(new TlsContext);
   RETURN_IF_ERROR(out->Init(true, options.alpn, std::move(options.check_peer)));
+  out->require_alpn_ = options.require_alpn;
+  out->require_certificate_ = !options.client_ca_pem.empty() && options.require_client_certificate;
   RETURN_IF_ERROR(out->UseIdentity(options.identity));
   SSL_CTX* context = out->context_;
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   if (!out->alpn_wire_.empty()) SSL_CTX_set_alpn_select_cb(context, SelectAlpn, nullptr);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   if (!options.client_ca_pem.empty()) {
-    RETURN_IF_ERROR(out->Trust(options.client_ca_pem, "TLS client authorities"));
+    RETURN_IF_ERROR(
+        out->Trust(options.client_ca_pem, "TLS client authorities", options.hide_client_ca));
     SSL_CTX_set_verify(
         context,
         SSL_VERIFY_PEER |
             (options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
         nullptr);
-    // A resumed session would carry a client past the check of its certificate.
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    SSL_CTX_set_num_tickets(context, 0);
-  } else {
-    SSL_CTX_set_num_tickets(context, 1);
+    // Tickets are sealed with keys of this context, so a session that is taken up was verified
+    // against these very anchors; what may have changed since, Stream checks again.
+    static constexpr unsigned char kSessions[] = "dapr";
+    SSL_CTX_set_session_id_context(context, kSessions, sizeof kSessions - 1);
+    SSL_CTX_set_timeout(context, 3600);
   }
+  SSL_CTX_set_num_tickets(context, 1);
   return out;
 }
 
 base::Result<std::shared_ptr<const TlsContext>> TlsContext::Client(TlsClientOptions options) {
   std::shared_ptr<TlsContext> out(new TlsContext);
   RETURN_IF_ERROR(out->Init(false, options.alpn, std::move(options.check_peer)));
+  out->require_alpn_ = options.require_alpn;
+  out->require_certificate_ = true;
   out->skip_verify_ = options.skip_verify;
   out->check_host_name_ = options.check_host_name && !options.skip_verify;
   if (!options.identity.empty()) RETURN_IF_ERROR(out->UseIdentity(options.identity));
@@ -204,6 +174,20 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::Client(TlsClientOpti
   }
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context, KeepSession);
+  return out;
+}
+
+std::shared_ptr<const TlsContext> TlsContext::WithPeerCheck(TlsPeerCheck check_peer) const {
+  std::shared_ptr<TlsContext> out(new TlsContext);
+  SSL_CTX_up_ref(context_);
+  out->context_ = context_;
+  out->server_ = server_;
+  out->skip_verify_ = skip_verify_;
+  out->check_host_name_ = check_host_name_;
+  out->require_alpn_ = require_alpn_;
+  out->require_certificate_ = require_certificate_;
+  out->alpn_wire_ = alpn_wire_;
+  out->check_peer_ = std::move(check_peer);
   return out;
 }
 

@@ -45,6 +45,10 @@ struct TlsServerOptions {
   /// Protocols in order of our preference; a client that offers others only is refused. Empty = no
   /// ALPN.
   std::vector<std::string> alpn;
+  /// Refuses clients that offer no protocol at all.
+  bool require_alpn = false;
+  /// Sends no names of the authorities in `client_ca_pem`.
+  bool hide_client_ca = false;
   /// Runs only on clients that show a certificate.
   TlsPeerCheck check_peer;
 };
@@ -59,6 +63,8 @@ struct TlsClientOptions {
   bool check_host_name = true;
   TlsIdentity identity;
   std::vector<std::string> alpn;
+  /// Refuses a server that picks none of them.
+  bool require_alpn = false;
   TlsPeerCheck check_peer;
 };
 
@@ -67,6 +73,9 @@ class TlsContext {
   /// kInvalidArgument with a text that names the wrong input.
   static base::Result<std::shared_ptr<const TlsContext>> Server(TlsServerOptions options);
   static base::Result<std::shared_ptr<const TlsContext>> Client(TlsClientOptions options);
+  /// The same certificates, anchors and protocols with another check of the peer, at the cost of a
+  /// small object. Sessions to resume are its own.
+  std::shared_ptr<const TlsContext> WithPeerCheck(TlsPeerCheck check_peer) const;
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -76,6 +85,9 @@ class TlsContext {
   bool is_server() const { return server_; }
   bool skip_verify() const { return skip_verify_; }
   bool check_host_name() const { return check_host_name_; }
+  bool require_alpn() const { return require_alpn_; }
+  /// Whether a connection without the peer's certificate is refused.
+  bool require_certificate() const { return require_certificate_; }
   const TlsPeerCheck& check_peer() const { return check_peer_; }
   const std::string& alpn_wire() const { return alpn_wire_; }
   /// Sessions to resume, by server name and address. Any thread. Take hands over the reference; a
@@ -87,12 +99,14 @@ class TlsContext {
   TlsContext() = default;
   base::Status Init(bool server, const std::vector<std::string>& alpn, TlsPeerCheck check_peer);
   base::Status UseIdentity(const TlsIdentity& identity);
-  base::Status Trust(const std::string& ca_pem, const char* what);
+  base::Status Trust(const std::string& ca_pem, const char* what, bool hide_names = false);
 
   ssl_ctx_st* context_ = nullptr;
   bool server_ = false;
   bool skip_verify_ = false;
   bool check_host_name_ = true;
+  bool require_alpn_ = false;
+  bool require_certificate_ = false;
   std::string alpn_wire_;  // length-prefixed names, as ALPN sends them
   TlsPeerCheck check_peer_;
 
@@ -104,6 +118,15 @@ class TlsContext {
   mutable std::mutex sessions_mutex_;
   mutable std::list<CachedSession> sessions_;  // newest first
   mutable std::unordered_map<std::string, std::list<CachedSession>::iterator> session_index_;
+};
+
+/// Gives the context for the next connection, for identities that are renewed and anchors that are
+/// replaced while connections stay. Any thread.
+class TlsSource {
+ public:
+  virtual ~TlsSource() = default;
+  /// An error fails the connection; its text says why there is no context.
+  virtual base::Result<std::shared_ptr<const TlsContext>> Current() const = 0;
 };
 
 /// Reads both files (blocking; start-up and reload only). Errors name the path.

@@ -174,14 +174,21 @@ TEST(Tls, ResumedSessionsAreCheckedLikeNewOnes) {
   });
 }
 
-TEST(Tls, ServersThatAskForCertificatesDoNotResume) {
+TEST(Tls, ServersThatAskForCertificatesResumeAndCheckThemAgain) {
   RunOnLoop([]() -> Task<void> {
     TlsServerOptions server = ServerOptions();
     server.client_ca_pem = Ca().pem();
     TlsClientOptions client = ClientOptions();
     client.identity = Ca().Issue({.alternative = "URI:spiffe://td/ns/x/friend"});
+    int checks = 0;
+    server.check_peer = [&checks](const TlsPeer& peer, bool) -> base::Status {
+      EXPECT_EQ(peer.uri_san, "spiffe://td/ns/x/friend");
+      ++checks;
+      return {};
+    };
     EXPECT_EQ(co_await ConnectTwice(Server(server), Client(client)),
-              (std::vector<bool>{false, false}));
+              (std::vector<bool>{false, true}));
+    EXPECT_EQ(checks, 2);
   });
 }
 
