@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import latency
 from loads import Call, Load, h2load_grpc, wrk
 from measure import Bench, Case, Started
 from processes import NotStarted, Process, http_get
 from rows_state import failed_calls, field
 from servers import KafkaServer, RabbitMqServer, metrics
 
-TOPIC, BULK = "orders", 100
+TOPIC, TIMED, BULK = "orders", "timed", 100
 EVENT = json.dumps("hello from the app")
 
 
@@ -37,7 +38,8 @@ def redis(bench: Bench, _: contextlib.ExitStack) -> str:
 
 def kafka(_: Bench, stack: contextlib.ExitStack) -> str:
     server = stack.enter_context(KafkaServer())
-    server.create_topic(TOPIC)
+    for topic in (TOPIC, TIMED):
+        server.create_topic(topic)
     return component("pubsub.kafka", {**server.metadata(), "initialOffset": "oldest"})
 
 
@@ -109,38 +111,62 @@ def delivered(ports: dict[str, int]) -> int:
     return int(found.total("dapr_component_pubsub_ingress_count", process_status="success"))
 
 
-def end_to_end(broker: str, budget: float = 0.0) -> Case:
-    """CPU of one runtime that publishes and delivers each message; the load counts what was delivered.
-    p50 and p99 are those of the publishing call."""
+def subscription(topic: str) -> str:
+    return document("Subscription", {"pubsubname": "ps", "topic": topic, "route": f"/{topic}"}, "s")
+
+
+def timed(bench: Bench, binary: Path, stack: contextlib.ExitStack, text: str) -> Callable[[int], tuple[float, float, int]]:
+    """A runtime of its own over the same broker, that measures publish to delivery while little is sent."""
+    receiver = latency.Receiver()
+    text += "\n---\n" + subscription(TIMED)
+    process, ports = bench.daprd(stack, binary, "timed", f"--app-port={receiver.port}", component=text)
+    publisher = latency.Publisher(ports["http"], f"/v1.0/publish/ps/{TIMED}")
+    until = time.monotonic() + 20
+    while not receiver.delays and time.monotonic() < until:
+        publisher.publish()
+        receiver.wait(1, 0.5)
+    if not receiver.delays:
+        raise NotStarted(f"nothing is delivered:\n{process.output()[-2000:]}")
+    return lambda seconds: latency.measure(publisher, receiver, seconds)
+
+
+def end_to_end(broker: str, budget: float = 0.0, publishes: bool = True) -> Case:
+    """CPU of one runtime that delivers each message, and publishes it too unless another one does; the load
+    counts what was delivered. p50 and p99 are those from the publisher's call to the app, at a rate at which
+    nothing queues."""
 
     def setup(bench: Bench, binary: Path, stack: contextlib.ExitStack) -> Started:
         bench.backend  # noqa: B018 - the app: nginx answers anything with 200
-        text = BROKERS[broker](bench, stack) + "\n---\n" + document(
-            "Subscription", {"pubsubname": "ps", "topic": TOPIC, "route": f"/{TOPIC}"}, "s")
-        process, ports = bench.daprd(stack, binary, "deliver", f"--app-port={bench.app}", component=text)
-        first(process, ports)
+        text = BROKERS[broker](bench, stack)
+        process, ports = bench.daprd(
+            stack, binary, "deliver", f"--app-port={bench.app}", component=text + "\n---\n" + subscription(TOPIC))
+        into = ports if publishes else bench.daprd(stack, binary, "sender", component=text)[1]
+        url = f"http://127.0.0.1:{into['http']}/"
+        first(process, ports, url)
+        times = timed(bench, binary, stack, text) if publishes else lambda _: (float("nan"), float("nan"), 0)
 
         def run(seconds: int) -> Load:
             before = delivered(ports)
             began = time.monotonic()
-            load = wrk(f"http://127.0.0.1:{ports['http']}/", seconds, calls=[http_call(False)])
+            load = wrk(url, seconds, calls=[http_call(False)])
             drained = settle(ports, before + load.requests, 3 * seconds + 5)
             took = time.monotonic() - began
             done = delivered(ports) - before
             lost = 0 if drained else load.requests - done
-            return Load(done, took, load.p50_ms, load.p99_ms, load.failed + lost)
+            middle, late, missing = times(seconds)
+            return Load(done, took, middle, late, load.failed + lost + missing)
 
         return Started([process], run)
 
-    return Case("pubsub-" + broker.lower().replace(" ", "-"), f"publish and deliver, {broker}", setup,
-                "nginx proxy", budget)
+    name = "publish and deliver" if publishes else "deliver"
+    return Case("pubsub-" + broker.lower().replace(" ", "-"), f"{name}, {broker}", setup, "nginx proxy", budget)
 
 
-def first(process: Process, ports: dict[str, int]) -> None:
+def first(process: Process, ports: dict[str, int], url: str) -> None:
     """Publishes until one message has been delivered: the subscription stands."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        wrk(f"http://127.0.0.1:{ports['http']}/", 1, 1, calls=[http_call(False)])
+        wrk(url, 1, 1, calls=[http_call(False)])
         if delivered(ports):
             return
     raise NotStarted(f"nothing is delivered:\n{process.output()[-2000:]}")
@@ -162,10 +188,14 @@ CASES = [
     publish("Redis", "HTTP", budget=4),
     publish("Redis", "gRPC"),
     publish("in memory", "HTTP", bulk=True),
+    publish("in memory", "gRPC", bulk=True),
     publish("Redis", "HTTP", bulk=True),
     publish("Redis", "gRPC", bulk=True),
     end_to_end("in memory", budget=1.6),
-    end_to_end("Redis"),
+    end_to_end("Redis", budget=1.6),
     end_to_end("Kafka"),
     end_to_end("RabbitMQ"),
+    end_to_end("Redis", budget=1.6, publishes=False),
+    end_to_end("Kafka", budget=1.6, publishes=False),
+    end_to_end("RabbitMQ", budget=1.6, publishes=False),
 ]

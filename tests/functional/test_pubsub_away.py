@@ -69,6 +69,19 @@ def test_absent_app_loses_nothing(stack: contextlib.ExitStack, tmp_path: pathlib
         assert max(scene.returns) < 1.0, scene.state()
 
 
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("kind", ["grpc", "stream"])
+@pytest.mark.parametrize("name", [name for name in compiled_in() if name in ("redis", "rabbitmq")])
+def test_absent_app_of_another_kind_loses_nothing(
+    stack: contextlib.ExitStack, tmp_path: pathlib.Path, name: str, kind: str
+) -> None:
+    options = {"durable": True} if name == "redis" else {}
+    scene = AbsentApp(stack, Brokers.own(stack, name, **options), tmp_path, kind)
+    assert scene.play(MESSAGES // 4, SECONDS / 2, restart_broker=name == "redis") == ""
+    if not sanitized():
+        assert max(scene.returns) < 1.0, scene.state()
+
+
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[Brokers]:
     with Brokers() as all_brokers:

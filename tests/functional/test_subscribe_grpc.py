@@ -55,6 +55,19 @@ def test_event_as_the_app_sees_it() -> None:
         assert app.events[1].message.data == b"text" and app.events[1].path == ""
 
 
+def test_a_server_that_stops_over_a_message_gets_it_again() -> None:
+    app = GrpcSubscriber()
+    app.subscriptions = [wanted("orders", dead_letter_topic="dead"), wanted("dead")]
+    app.answer = lambda event: Status.CANCELLED if len(app.events) < 3 else 0
+    with app, daprd_with(app) as daprd:
+        subscribed(daprd, "orders", "dead")
+        publish(daprd, 1)
+        wait_for(lambda: len(app.events) == 3)
+        publish(daprd, 2)
+        wait_for(lambda: len(app.events) == 4)
+        assert [event.message.topic for event in app.events] == ["orders"] * 4
+
+
 def test_extensions_of_every_type() -> None:
     app = GrpcSubscriber()
     app.subscriptions = [wanted("orders")]

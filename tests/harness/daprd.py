@@ -278,6 +278,19 @@ class Daprd:
     def remove_app(self, name: str) -> None:
         (self.folder / "apps" / name).unlink()
 
+    def put_resource(self, name: str, text: str) -> None:
+        self._write("resources", {name: text})
+
+    def remove_resource(self, name: str) -> None:
+        (self.folder / "resources" / name).unlink()
+
+    def put_config(self, name: str, text: str) -> None:
+        self._write("configs", {name: text})
+
+    def hang_up(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGHUP)
+
 
 def run_once(
     flags: list[str], env: dict[str, str] | None = None, timeout: float = 20.0, cwd: str | None = None

@@ -12,7 +12,7 @@ class Metrics:
     types: dict[str, str] = field(default_factory=dict)
     samples: dict[str, list[tuple[dict[str, str], float]]] = field(default_factory=lambda: defaultdict(list))
 
-    def total(self, name: str, **labels: str) -> float:
+    def total(self, name: str, /, **labels: str) -> float:
         """Sum of the samples of a family whose labels include the given ones."""
         return sum(
             value

@@ -1,6 +1,7 @@
 """Builds and runs the SDKs' programs, each in its language, and reads the PASS lines they print. What is
 built is in build/sdk-*."""
 
+import functools
 import importlib.util
 import os
 import pathlib
@@ -70,26 +71,36 @@ def verdict(output: str, wanted: set[str]) -> None:
     assert "FAIL " not in output and wanted <= passed, f"missing {wanted - passed}\n{output[-4000:]}"
 
 
-# Each runs the program called `name` of its language ("program" or "state") and gives its output.
+# Each makes the program called `name` of its language ("program", "state" or "receiver") ready and gives the
+# command that runs it, and the folder to run it in.
+Command = tuple[list[str], pathlib.Path]
 
 
-def python(name: str, env: dict[str, str]) -> str:
+def python_command(name: str) -> Command:
     if importlib.util.find_spec("dapr") is None:
         absent("the Python SDK is not installed (tools/setup.sh)")
-    return run([sys.executable, f"{name}.py"], HERE / "python", f"python-{name}", env, 250)
+    return [sys.executable, f"{name}.py"], HERE / "python"
 
 
-def javascript(name: str, env: dict[str, str]) -> str:
+@functools.cache
+def _javascript_packages() -> pathlib.Path:
     need("node", "npm")
     work = BUILD / "sdk-js"
     work.mkdir(parents=True, exist_ok=True)
-    for file in ("package.json", "package-lock.json", ".npmrc", "common.js", f"{name}.js"):
+    for file in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(HERE / "js" / file, work / file)
     run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], work, "js-install")
-    return run(["node", f"{name}.js"], work, f"js-{name}", env, 200)
+    return work
 
 
-def go(name: str, env: dict[str, str]) -> str:
+def javascript_command(name: str) -> Command:
+    work = _javascript_packages()
+    for file in ("common.js", f"{name}.js"):
+        shutil.copy(HERE / "js" / file, work / file)
+    return ["node", f"{name}.js"], work
+
+
+def go_command(name: str) -> Command:
     need("go")
     program = BUILD / "sdk-go" / "program"
     run(
@@ -98,13 +109,36 @@ def go(name: str, env: dict[str, str]) -> str:
         "go-build",
         {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"},
     )
-    return run([str(program), name], HERE / "go", f"go-{name}", env, 200)
+    return [str(program), name], HERE / "go"
 
 
-def java(name: str, env: dict[str, str]) -> str:
+@functools.cache
+def _java_classes() -> str:
     need("java", "mvn")
     run(["mvn", "-q", "-B", "compile", "dependency:copy-dependencies"], HERE / "java", "java-build")
     output = BUILD / "sdk-java"
-    main = {"program": "Program", "state": "StateProgram"}[name]
-    classes = f"{output}/classes:{output}/dependency/*"
-    return run(["java", "-cp", classes, f"sdkcheck.{main}"], HERE / "java", f"java-{name}", env, 200)
+    return f"{output}/classes:{output}/dependency/*"
+
+
+def java_command(name: str) -> Command:
+    main = {"program": "Program", "state": "StateProgram", "receiver": "Receiver"}[name]
+    return ["java", "-cp", _java_classes(), f"sdkcheck.{main}"], HERE / "java"
+
+
+# Each runs a program to its end and gives its output.
+
+
+def python(name: str, env: dict[str, str]) -> str:
+    return run(*python_command(name), f"python-{name}", env, 250)
+
+
+def javascript(name: str, env: dict[str, str]) -> str:
+    return run(*javascript_command(name), f"js-{name}", env, 200)
+
+
+def go(name: str, env: dict[str, str]) -> str:
+    return run(*go_command(name), f"go-{name}", env, 200)
+
+
+def java(name: str, env: dict[str, str]) -> str:
+    return run(*java_command(name), f"java-{name}", env, 200)

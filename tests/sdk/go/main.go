@@ -199,7 +199,8 @@ func basics() []check {
 	}
 }
 
-// With the argument `state` the checks of state.go are made instead of the basic ones.
+// With the argument `state` the checks of state.go are made instead of the basic ones; with `receiver`, a
+// kind, a host and a port it is the subscriber of receive.go.
 func main() {
 	client, err := dapr.NewClient()
 	if err != nil {
@@ -207,6 +208,10 @@ func main() {
 		os.Exit(1)
 	}
 	defer client.Close()
+	if len(os.Args) == 5 && os.Args[1] == "receiver" {
+		fmt.Fprintln(os.Stderr, receive(os.Args[2], os.Args[3], os.Args[4], client))
+		os.Exit(1)
+	}
 	checks := basics()
 	if len(os.Args) > 1 && os.Args[1] == "state" {
 		checks = stateChecks()
