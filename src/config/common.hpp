@@ -23,6 +23,7 @@ struct SecretKeyRef {
   std::string name;
   std::string key;
   bool empty() const { return name.empty(); }
+  bool operator==(const SecretKeyRef&) const = default;
 };
 
 /// A named value: given as text, as a secret, or as an environment variable.
@@ -33,6 +34,12 @@ struct NameValue {
   SecretKeyRef secret_key_ref;
   std::string env_ref;
   int line = 0;
+
+  /// Wherever they stand.
+  bool operator==(const NameValue& other) const {
+    return name == other.name && value == other.value && has_value == other.has_value &&
+           secret_key_ref == other.secret_key_ref && env_ref == other.env_ref;
+  }
 };
 
 /// True when a resource with these scopes is for `app_id`; no scopes means for everyone.

@@ -107,7 +107,9 @@ base::Status CheckConfiguration(const Configuration& configuration) {
                        " must be allow or deny"));
     }
   }
-  for (const AppPolicy& policy : configuration.access_control.policies) {
+  const AccessControl& access = configuration.access_control;
+  for (size_t i = 0; i < access.policies.size(); ++i) {
+    const AppPolicy& policy = access.policies[i];
     std::vector<std::string> missing;
     if (policy.app_id.empty()) missing.push_back("appId");
     if (policy.trust_domain.empty()) missing.push_back("trustDomain");
@@ -115,8 +117,9 @@ base::Status CheckConfiguration(const Configuration& configuration) {
     if (missing.empty()) continue;
     return base::Fail(
         base::Kind::kInvalidArgument,
-        base::StrCat("invalid access control spec. policy for app ", base::Quote(policy.app_id),
-                     ": missing ", base::Join(missing, ", "),
+        base::StrCat("invalid access control spec. ", access.source,
+                     ": field spec.accessControl.policies[", i, "]: the policy for app ",
+                     base::Quote(policy.app_id), " lacks ", base::Join(missing, ", "),
                      "; every policy needs appId, trustDomain and namespace"));
   }
   const std::string& protocol = configuration.tracing.otel.protocol;

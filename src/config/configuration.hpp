@@ -19,6 +19,7 @@ namespace config {
 struct SelectorField {
   std::string field;
   std::string value;
+  bool operator==(const SelectorField&) const = default;
 };
 struct Handler {
   std::string name;
@@ -26,6 +27,7 @@ struct Handler {
   std::string version;  // empty = v1
   std::vector<SelectorField> selector;
   std::string LogName() const;
+  bool operator==(const Handler&) const = default;
 };
 struct Otel {
   std::string protocol;  // grpc or http
@@ -33,6 +35,7 @@ struct Otel {
   bool is_secure = true;
   std::vector<NameValue> headers;
   std::string timeout;
+  bool operator==(const Otel&) const = default;
 };
 struct Tracing {
   std::string sampling_rate;
@@ -42,19 +45,23 @@ struct Tracing {
 
   /// 0 to 1; 0.0001 when empty or not a number.
   double SamplingRate() const;
+  bool operator==(const Tracing&) const = default;
 };
 struct MetricLabel {
   std::string name;
   std::map<std::string, std::string> regex;
+  bool operator==(const MetricLabel&) const = default;
 };
 struct MetricsRule {
   std::string name;
   std::vector<MetricLabel> labels;
+  bool operator==(const MetricsRule&) const = default;
 };
 struct MetricHttp {
   std::optional<bool> increased_cardinality;
   std::optional<bool> exclude_verbs;
   std::optional<std::vector<std::string>> path_matching;
+  bool operator==(const MetricHttp&) const = default;
 };
 struct Metric {
   std::optional<bool> enabled;
@@ -70,13 +77,15 @@ struct Metric {
   std::vector<std::string> PathMatching() const;
   /// Upper bounds in milliseconds: the configured ones or the built-in 34.
   std::vector<int64_t> LatencyBuckets() const;
+  bool operator==(const Metric&) const = default;
 };
 struct Mtls {
-  bool enabled = false;
+  std::optional<bool> enabled;
   std::string workload_cert_ttl;
   std::string allowed_clock_skew;
   std::string sentry_address;
   std::string control_plane_trust_domain;
+  bool operator==(const Mtls&) const = default;
 };
 struct SecretsScope {
   std::string store_name;
@@ -85,11 +94,13 @@ struct SecretsScope {
   std::vector<std::string> denied_secrets;
   /// Allowed list if it has entries, else denied list, else the default (allow unless "deny").
   bool Allows(std::string_view secret) const;
+  bool operator==(const SecretsScope&) const = default;
 };
 struct AppOperation {
   std::string name;
   std::string action;
   std::vector<std::string> http_verbs;
+  bool operator==(const AppOperation&) const = default;
 };
 struct AppPolicy {
   std::string app_id;
@@ -97,37 +108,47 @@ struct AppPolicy {
   std::string trust_domain;
   std::string namespace_name;
   std::vector<AppOperation> operations;
+  bool operator==(const AppPolicy&) const = default;
 };
 struct AccessControl {
   std::string default_action;
   std::string trust_domain;
   std::vector<AppPolicy> policies;
+  std::string source;  // file of the policies, for errors; empty when no file has the section
+  bool default_given = false;  // a file says what the default action is
+  bool operator==(const AccessControl&) const = default;
 };
 struct NameResolution {
   std::string component;
   std::string version;
   std::string configuration_json;  // JSON text, empty when not given
+  bool operator==(const NameResolution&) const = default;
 };
 struct Feature {
   std::string name;
   bool enabled = false;
+  bool operator==(const Feature&) const = default;
 };
 struct ApiAccessRule {
   std::string name;
   std::string version;
   std::string protocol;
+  bool operator==(const ApiAccessRule&) const = default;
 };
 struct ApiLogging {
   std::optional<bool> enabled;
   std::optional<bool> obfuscate_urls;
   std::optional<bool> omit_health_checks;
+  bool operator==(const ApiLogging&) const = default;
 };
 struct NamedConcurrencyLimit {
   std::string name;
   int32_t max_concurrent = 0;
+  bool operator==(const NamedConcurrencyLimit&) const = default;
 };
 struct StateRetentionPolicy {
   std::optional<std::string> any_terminal, completed, failed, terminated;
+  bool operator==(const StateRetentionPolicy&) const = default;
 };
 struct Workflow {
   int32_t max_concurrent_workflow_invocations = 0;  // 0 = unlimited, here and below
@@ -137,6 +158,7 @@ struct Workflow {
   std::vector<NamedConcurrencyLimit> workflow_concurrency_limits;
   std::vector<NamedConcurrencyLimit> activity_concurrency_limits;
   std::optional<StateRetentionPolicy> state_retention_policy;
+  bool operator==(const Workflow&) const = default;
 };
 
 struct Configuration {

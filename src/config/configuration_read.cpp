@@ -68,7 +68,13 @@ void ReadMetric(Fields& spec, std::string_view name, Metric& out) {
 }
 
 void ReadAccessControl(Fields& f, AccessControl& out) {
-  f.Read("defaultAction", out.default_action);
+  out.source = f.source().ToString();
+  std::optional<std::string> action;
+  f.Read("defaultAction", action);
+  if (action) {
+    out.default_action = std::move(*action);
+    out.default_given = true;
+  }
   f.Read("trustDomain", out.trust_domain);
   ReadList(f, "policies", out.policies, [](Fields& p, AppPolicy& policy) {
     p.Read("appId", policy.app_id);

@@ -88,7 +88,7 @@ TEST(Configuration, AllFields) {
   EXPECT_EQ(m.PathMatching(), (V{"/a", "/b"}));
   EXPECT_EQ(m.rules.at(0).labels.at(0).regex.at("orders"), "x.+");
   EXPECT_EQ(m.LatencyBuckets(), (std::vector<int64_t>{1, 5}));
-  EXPECT_TRUE(c.mtls.enabled);
+  EXPECT_EQ(c.mtls.enabled, true);
   EXPECT_EQ(c.mtls.workload_cert_ttl, "24h");
   EXPECT_EQ(c.secret_scopes.at(0).denied_secrets, (V{"b"}));
   EXPECT_EQ(c.access_control.policies.at(0).operations.at(0).http_verbs, (V{"GET", "*"}));
@@ -154,13 +154,27 @@ TEST(Configuration, ChecksAfterMerging) {
        "the store \"s\" is listed twice"},
       {"  secrets: {scopes: [{storeName: s, defaultAccess: maybe}]}\n", "must be allow or deny"},
       {"  accessControl: {policies: [{appId: a, namespace: n}]}\n",
-       "invalid access control spec. policy for app \"a\": missing trustDomain"},
+       "invalid access control spec. c.yaml:2: field spec.accessControl.policies[0]: the policy "
+       "for "
+       "app \"a\" lacks trustDomain; every"},
+      {"  accessControl: {policies: [{}]}\n", "app \"\" lacks appId, trustDomain, namespace"},
       {"  tracing: {otel: {endpointAddress: a, protocol: smoke}}\n", "must be grpc or http"}};
   for (const auto& [spec, text] : cases) {
     const auto status = CheckConfiguration(Merge({spec}));
     ASSERT_FALSE(status) << spec;
     EXPECT_NE(status.error().message.find(text), std::string::npos) << status.error().message;
   }
+}
+
+TEST(Configuration, AccessControlKnowsWhatAFileGave) {
+  EXPECT_EQ(Configuration().access_control.source, "");
+  const Configuration bare = Merge({"  accessControl: {trustDomain: td}\n"});
+  EXPECT_EQ(bare.access_control.source, "c.yaml:2");
+  EXPECT_FALSE(bare.access_control.default_given);
+  EXPECT_EQ(bare.access_control.default_action, "allow");
+  const Configuration given = Merge({"  accessControl: {defaultAction: \"\"}\n"});
+  EXPECT_TRUE(given.access_control.default_given);
+  EXPECT_EQ(given.access_control.default_action, "");
 }
 
 TEST(Configuration, FilesAndEnvironment) {

@@ -35,7 +35,8 @@ struct RawFlags {
   std::string control_plane_address, sentry_address;
   std::string trust_domain = "localhost", control_plane_namespace = "default";
   std::vector<std::string> sentry_jwt_audiences;
-  bool enable_mtls = false;
+  bool enable_mtls = false, mtls_auto = false;
+  std::string trust_anchors_file;
   std::string allowed_origins;
   std::string max_body_size = "4Mi", read_buffer_size = "4Ki";
   int64_t http_max_request_size = 4, http_read_buffer_size = 4;
@@ -60,6 +61,7 @@ struct RawFlags {
   std::string app_wake = "request", discovery_cache;
   bool healthz_requires_app = false;
   bool list_components = false;
+  std::string resources_cache;
 };
 
 enum class FlagGroup : uint8_t {

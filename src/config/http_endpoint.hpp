@@ -14,11 +14,13 @@ struct TlsDocument {
   std::string value;
   bool has_value = false;
   SecretKeyRef secret_key_ref;
+  bool operator==(const TlsDocument&) const = default;
 };
 
 struct ClientTls {
   std::optional<TlsDocument> root_ca, certificate, private_key;
   std::string renegotiation = "Never";  // Never, OnceAsClient, FreelyAsClient
+  bool operator==(const ClientTls&) const = default;
 };
 
 struct HttpEndpoint {

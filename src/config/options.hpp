@@ -65,7 +65,7 @@ struct Options {
   std::string apps_path;
   std::chrono::nanoseconds app_wake_timeout{0};
   AppWake app_wake = AppWake::kRequest;
-  std::string discovery_cache;  // "file:DIR"; empty = nothing is remembered
+  std::string discovery_cache;  // a DiscoveryPlace; empty = nothing is remembered
   bool healthz_requires_app = false;
   bool list_components = false;
 
@@ -102,11 +102,15 @@ struct Options {
 
   // Control plane.
   std::string control_plane_address;
+  std::string resources_cache;  // a folder; empty = nothing is remembered
   std::string sentry_address;
   std::string trust_domain = "localhost";
   std::string control_plane_namespace = "default";
   std::vector<std::string> sentry_jwt_audiences;
   bool enable_mtls = false;
+  bool enable_mtls_given = false;                // then mtls_auto has no say
+  bool mtls_auto = false;                        // TLS between runtimes where there is a sentry
+  std::string trust_anchors_file;                // in place of the environment's PEM, and watched
   std::vector<std::string> placement_addresses;  // empty = actors off
   std::vector<std::string> scheduler_addresses;
   uint64_t scheduler_job_streams = 3;

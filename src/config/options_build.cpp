@@ -5,6 +5,7 @@
 
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "config/discovery_place.hpp"
 
 namespace config {
 namespace {
@@ -202,6 +203,7 @@ base::Status ReadPorts(const RawFlags& raw, Options& o) {
 base::Status ReadControlPlane(const ParsedFlags& flags, const Env& env, Options& o) {
   const RawFlags& raw = flags.values;
   o.control_plane_address = raw.control_plane_address;
+  o.resources_cache = raw.resources_cache;
   o.sentry_address = raw.sentry_address;
   const auto or_env = [&](std::string_view flag, const std::string& value, const char* variable) {
     const std::string from_env = flags.IsSet(flag) ? "" : env.Get(variable);
@@ -213,6 +215,10 @@ base::Status ReadControlPlane(const ParsedFlags& flags, const Env& env, Options&
       or_env("control-plane-namespace", raw.control_plane_namespace, "DAPR_CONTROLPLANE_NAMESPACE");
   o.sentry_jwt_audiences = raw.sentry_jwt_audiences;
   o.enable_mtls = raw.enable_mtls;
+  o.enable_mtls_given = flags.IsSet("enable-mtls");
+  o.mtls_auto = raw.mtls_auto;
+  o.trust_anchors_file =
+      or_env("trust-anchors-file", raw.trust_anchors_file, "DAPR_TRUST_ANCHORS_FILE");
   o.placement_addresses = base::SplitTrimmed(raw.placement_address, ',');
   o.scheduler_addresses = raw.scheduler_address;
   if (!flags.IsSet("scheduler-host-address")) {
@@ -226,10 +232,13 @@ base::Status ReadControlPlane(const ParsedFlags& flags, const Env& env, Options&
         "leave it out for 30s");
   }
   if (raw.hot_reload_interval.count() > 0) o.hot_reload_interval = raw.hot_reload_interval;
-  if ((o.enable_mtls || o.mode == Mode::kKubernetes) && o.env.trust_anchors.empty()) {
+  const bool by_itself = o.mtls_auto && !o.enable_mtls_given && !o.sentry_address.empty();
+  // In Kubernetes mode the cluster has them as well.
+  if ((o.enable_mtls || by_itself) && o.mode != Mode::kKubernetes && o.env.trust_anchors.empty() &&
+      o.trust_anchors_file.empty()) {
     return RefuseRuntime(
-        "trust anchors are required; set the environment variable "
-        "DAPR_TRUST_ANCHORS to their PEM text");
+        "trust anchors are required; name a file that holds them with --trust-anchors-file, or set "
+        "the environment variable DAPR_TRUST_ANCHORS to their PEM text");
   }
   return {};
 }
@@ -249,10 +258,9 @@ base::Status ReadSharing(const RawFlags& raw, Options& o) {
     return RefuseRuntime(
         StrCat("invalid value for 'app-wake': ", raw.app_wake, "; use request, probe or never"));
   }
-  if (!raw.discovery_cache.empty() &&
-      (!raw.discovery_cache.starts_with("file:") || raw.discovery_cache.size() == 5)) {
-    return RefuseRuntime(
-        StrCat("invalid value for 'discovery-cache': ", raw.discovery_cache, "; use file:DIR"));
+  if (!raw.discovery_cache.empty() && !ParseDiscoveryPlace(raw.discovery_cache)) {
+    return RefuseRuntime(StrCat("invalid value for 'discovery-cache': ", raw.discovery_cache,
+                                "; use file:DIR or configmap:NAME"));
   }
   o.app_wake = *wake;
   o.discovery_cache = raw.discovery_cache;

@@ -126,9 +126,12 @@ TEST(Options, ValuesAndTheirDefaults) {
   EXPECT_EQ(Good({}).app_wake, AppWake::kRequest);
   EXPECT_EQ(Good({"--app-wake", "Probe"}).app_wake, AppWake::kProbe);
   EXPECT_EQ(Good({"--app-wake", "never"}).app_wake, AppWake::kNever);
+  EXPECT_EQ(Good({"--discovery-cache", "configmap:cart.cache"}).discovery_cache,
+            "configmap:cart.cache");
   EXPECT_EQ(Good({"--discovery-cache", "file:/var/lib/dapr"}).discovery_cache,
             "file:/var/lib/dapr");
   EXPECT_EQ(Good({"--threads", "3"}).threads, 3);
+  EXPECT_EQ(Good({"--resources-cache", "/var/cache/dapr"}).resources_cache, "/var/cache/dapr");
 }
 
 TEST(Options, Environment) {
@@ -225,7 +228,10 @@ TEST(Options, Exit1) {
        "Fatal error from runtime: invalid value for 'app-wake': always; use request, probe or "
        "never"},
       {{"--app-id", "a", "--discovery-cache", "/tmp"},
-       "Fatal error from runtime: invalid value for 'discovery-cache': /tmp; use file:DIR"},
+       "Fatal error from runtime: invalid value for 'discovery-cache': /tmp; use file:DIR or "
+       "configmap:NAME"},
+      {{"--app-id", "a", "--discovery-cache", "configmap:../x"},
+       "Fatal error from runtime: invalid value for 'discovery-cache': configmap:../x; use"},
       {{"--app-id", "a", "--app-wake-timeout", "-1s"},
        "Fatal error from runtime: invalid value for 'app-wake-timeout'"},
       {{"--app-id", "a", "--apps-path", "/apps"},
@@ -243,6 +249,24 @@ TEST(Options, Exit1) {
   }
 }
 
+TEST(Options, TrustAnchorsAndMtls) {
+  const std::map<std::string, std::string> pem{{"DAPR_TRUST_ANCHORS", "pem"}};
+  EXPECT_FALSE(Good({"--enable-mtls=false"}).enable_mtls);
+  EXPECT_TRUE(Good({"--enable-mtls=false"}).enable_mtls_given);
+  EXPECT_FALSE(Good({}).enable_mtls_given);
+  EXPECT_EQ(Good({"--enable-mtls", "--trust-anchors-file", "/a"}).trust_anchors_file, "/a");
+  EXPECT_EQ(Good({"--enable-mtls"}, {{"DAPR_TRUST_ANCHORS_FILE", "/b"}}).trust_anchors_file, "/b");
+  EXPECT_EQ(
+      Good({"--trust-anchors-file", "/a"}, {{"DAPR_TRUST_ANCHORS_FILE", "/b"}}).trust_anchors_file,
+      "/a");
+  // Without sentry there is nothing to be found out.
+  EXPECT_TRUE(Good({"--mtls-auto"}).mtls_auto);
+  EXPECT_NE(RunApp({"--mtls-auto", "--sentry-address=s:1"}).text.find("trust anchors are required"),
+            std::string::npos);
+  EXPECT_TRUE(Good({"--mtls-auto", "--sentry-address=s:1"}, pem).mtls_auto);
+  EXPECT_TRUE(Good({"--mtls-auto", "--sentry-address=s:1", "--enable-mtls=false"}).mtls_auto);
+}
+
 TEST(Options, AppsPath) {
   const ParseOutcome outcome = RunFlags({"--apps-path", "/apps", "--dapr-http-port=0"});
   ASSERT_TRUE(outcome.options) << outcome.text;
@@ -252,8 +276,8 @@ TEST(Options, AppsPath) {
 TEST(Options, Kubernetes) {
   const std::map<std::string, std::string> anchors{{"DAPR_TRUST_ANCHORS", "pem"}};
   EXPECT_EQ(Good({"--mode", "kubernetes"}, anchors).mode, Mode::kKubernetes);
-  EXPECT_TRUE(
-      RunApp({"--mode", "kubernetes"}).text.ends_with("DAPR_TRUST_ANCHORS to their PEM text"));
+  // The cluster has anchors as well.
+  EXPECT_EQ(Good({"--mode", "kubernetes"}).env.trust_anchors, "");
   EXPECT_NE(RunApp({"--mode", "kubernetes", "--config=a,b"}, anchors)
                 .text.find("multiple configurations"),
             std::string::npos);
@@ -318,14 +342,15 @@ TEST(FlagTable, Complete) {
       "build-info", "wait",
       // ours
       "threads", "list-components", "app-wake-timeout", "app-wake", "discovery-cache",
-      "healthz-requires-app", "apps-path", "scaler-port"};
+      "healthz-requires-app", "apps-path", "scaler-port", "resources-cache", "mtls-auto",
+      "trust-anchors-file"};
   std::set<std::string_view> found;
   for (const Flag& flag : FlagTable()) {
     EXPECT_TRUE(found.insert(flag.name).second) << flag.name << " twice";
     EXPECT_FALSE(flag.help.empty());
   }
   EXPECT_EQ(found, expected);
-  EXPECT_EQ(expected.size(), 58u + 8u);
+  EXPECT_EQ(expected.size(), 58u + 11u);
 }
 
 TEST(FlagTable, PagesShowEveryFlag) {

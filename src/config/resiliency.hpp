@@ -16,6 +16,7 @@ namespace config {
 struct RetryMatching {
   std::string http_status_codes;
   std::string grpc_status_codes;
+  bool operator==(const RetryMatching&) const = default;
 };
 struct RetryPolicySpec {
   std::string policy;
@@ -23,28 +24,34 @@ struct RetryPolicySpec {
   std::string max_interval;
   std::optional<int64_t> max_retries;
   std::optional<RetryMatching> matching;
+  bool operator==(const RetryPolicySpec&) const = default;
 };
 struct CircuitBreakerSpec {
   int64_t max_requests = 0;
   std::string interval;
   std::string timeout;
   std::string trip;
+  bool operator==(const CircuitBreakerSpec&) const = default;
 };
 struct PolicyNames {
   std::string timeout;
   std::string retry;
   std::string circuit_breaker;
+  bool operator==(const PolicyNames&) const = default;
 };
 struct EndpointPolicyNames : PolicyNames {
   int64_t circuit_breaker_cache_size = 0;
+  bool operator==(const EndpointPolicyNames&) const = default;
 };
 struct ActorPolicyNames : PolicyNames {
   std::string circuit_breaker_scope;
   int64_t circuit_breaker_cache_size = 0;
+  bool operator==(const ActorPolicyNames&) const = default;
 };
 struct ComponentPolicyNames {
   PolicyNames inbound;
   PolicyNames outbound;
+  bool operator==(const ComponentPolicyNames&) const = default;
 };
 
 struct Resiliency {

@@ -82,12 +82,15 @@ base::Status Select(std::string_view kind, std::string_view plural, const std::v
 
 void ParseResourceFile(const std::string& file, std::string_view text, Resources& out) {
   bool first = true;
+  bool broken = text.empty();
   for (const Document& document : SplitDocuments(file, text)) {
     if (auto status = ParseOne(document, first, out); !status) {
       out.warnings.push_back(status.error().message);
+      broken = true;
     }
     first = false;
   }
+  if (broken) out.broken_files.push_back(file);
 }
 
 base::Result<Resources> ParseResources(const std::vector<std::string>& directories) {
@@ -104,6 +107,7 @@ base::Result<Resources> ParseResources(const std::vector<std::string>& directori
       auto text = base::ReadFile(file);
       if (!text) {
         out.warnings.push_back(text.error().message);
+        out.broken_files.push_back(file);
         continue;
       }
       ParseResourceFile(file, *text, out);
@@ -125,6 +129,7 @@ base::Result<Resources> SelectForApp(const Resources& parsed, std::string_view a
     if (InScope(item.scopes, app_id)) out.resiliencies.push_back(item);
   }
   out.warnings = parsed.warnings;
+  out.broken_files = parsed.broken_files;
   return out;
 }
 

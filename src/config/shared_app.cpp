@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/quantity.hpp"
 #include "base/strings.hpp"
+#include "config/discovery_place.hpp"
 #include "config/yaml_fields.hpp"
 
 namespace config {
@@ -84,14 +85,15 @@ void ReadWake(Fields& f, SharedApp& out) {
   if (!f.Has("discoveryCache")) return;
   std::string& where = out.discovery_cache.emplace();
   f.Read("discoveryCache", where);
-  if (!where.empty() && (!where.starts_with("file:") || where.size() == 5)) {
-    f.SetError("discoveryCache", "must be of the form file:DIR, or empty for none");
+  if (!where.empty() && !ParseDiscoveryPlace(where)) {
+    f.SetError("discoveryCache",
+               "must be of the form file:DIR or configmap:NAME, or empty for none");
   }
 }
 
 void ReadSpec(Fields& f, SharedApp& out) {
   f.AllowOnly({"appId", "target", "apiTokens", "config", "ports", "limits", "resourcesPath", "wake",
-               "discoveryCache"});
+               "discoveryCache", "identity"});
   f.Read("appId", out.app_id);
   if (out.app_id.empty()) f.SetError("appId", "parameter app-id cannot be empty");
   if (out.app_id.find('.') != std::string::npos) {
@@ -109,6 +111,11 @@ void ReadSpec(Fields& f, SharedApp& out) {
     ReadPort(p, "internal", out.ports.internal);
   });
   f.Child("limits", [&](Fields& l) { ReadLimits(l, out.limits); });
+  f.Child("identity", [&](Fields& i) {
+    i.AllowOnly({"tokenFile"});
+    i.Read("tokenFile", out.sentry_token_file);
+    if (out.sentry_token_file.empty()) i.SetError("tokenFile", "must be the path of a file");
+  });
   f.Read("resourcesPath", out.resources_paths);
 }
 

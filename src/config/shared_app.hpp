@@ -11,6 +11,7 @@
 //     wake: request
 //     discoveryCache: file:/var/lib/dapr
 //     ports: {http: 3501, grpc: 50011, internal: 50012}
+//     identity: {tokenFile: /var/run/secrets/orders/token}
 //     limits: {inFlight: 1000, bodyMemory: 64Mi}
 //
 // The format is ours, so that unknown fields are errors.
@@ -64,6 +65,7 @@ struct SharedApp {
   std::vector<std::string> config;
   AppPorts ports;
   AppLimits limits;
+  std::string sentry_token_file;               // empty = the process's (DAPR_SENTRY_TOKEN_FILE)
   std::optional<AppWake> wake;                 // none = the process's (--app-wake)
   std::optional<std::string> discovery_cache;  // the same (--discovery-cache); "" = none
   std::optional<std::vector<std::string>> resources_paths;  // none = the process's

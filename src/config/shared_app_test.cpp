@@ -28,6 +28,7 @@ TEST(SharedApp, AllFields) {
   wake: never
   discoveryCache: file:/var/lib/dapr
   resourcesPath: [/r]
+  identity: {tokenFile: /t}
 )");
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->app_id, "orders");
@@ -46,6 +47,7 @@ TEST(SharedApp, AllFields) {
   EXPECT_EQ(got->discovery_cache, "file:/var/lib/dapr");
   EXPECT_EQ(got->limits.body_memory, 64 << 20);
   EXPECT_EQ(got->resources_paths->at(0), "/r");
+  EXPECT_EQ(got->sentry_token_file, "/t");
 }
 
 TEST(SharedApp, Defaults) {

@@ -15,11 +15,13 @@ struct BulkSubscribe {
   bool enabled = false;
   int32_t max_messages_count = 0;     // 0 = the component's default
   int32_t max_await_duration_ms = 0;  // 0 = the component's default
+  bool operator==(const BulkSubscribe&) const = default;
 };
 
 struct RouteRule {
   std::string match;
   std::string path;
+  bool operator==(const RouteRule&) const = default;
 };
 
 struct Subscription {

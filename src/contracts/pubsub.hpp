@@ -127,6 +127,9 @@ class PubSub : public Component {
  public:
   virtual uint32_t Features() const = 0;
 
+  /// False if messages that nobody has dealt with are gone when the component is closed.
+  virtual bool keeps_messages() const { return true; }
+
   /// Returns when the broker has taken the message (as its settings define that). A message that
   /// may have been taken is never silently sent again unless the broker removes doubles.
   virtual async::Task<base::Status> Publish(const Call& call, PublishRequest request) = 0;

@@ -1,5 +1,5 @@
 // daprd: reads the options, starts the Host, and waits for signals, for a shutdown asked of the API
-// and for changes in --apps-path. Everything else happens on the Host's loops.
+// and for changes of the files it was started with. Everything else happens on the Host's loops.
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/strings.hpp"
 #include "config/options.hpp"
@@ -22,14 +23,17 @@
 #include "daprd/component_table.hpp"
 #include "daprd/give_back.hpp"
 #include "daprd/wait.hpp"
-#include "runtime/folder_watch.hpp"
 #include "runtime/host.hpp"
+#include "runtime/path_watch.hpp"
 #include "runtime/process_env.hpp"
 #include "telemetry/log.hpp"
 
 namespace {
 
 using telemetry::Log;
+
+// How long a reload may be put off by changes that go on.
+constexpr auto kReloadPatience = std::chrono::seconds(2);
 
 // What the main thread waits for.
 class Wakeups {
@@ -45,22 +49,21 @@ class Wakeups {
     requests_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   }
 
-  /// Tells of documents that come, go or change in a folder.
-  void WatchFolder(const std::string& path) { folder_.emplace(path); }
+  /// Tells of changes in these files and folders from now on. True if they are others than before.
+  bool Watch(std::vector<std::string> paths) { return files_.Watch(std::move(paths)); }
   /// Any thread.
   void RequestShutdown() {
     const uint64_t one = 1;
     [[maybe_unused]] auto written = write(requests_, &one, sizeof one);
   }
 
-  enum class What { kSignal, kRequest, kFolder, kTimeout, kNothing };
+  enum class What { kSignal, kRequest, kFiles, kTimeout, kNothing };
   struct Event {
     What what;
     int signal = 0;
   };
   Event Wait(int timeout_millis) {
-    pollfd fds[] = {
-        {signals_, POLLIN, 0}, {requests_, POLLIN, 0}, {folder_ ? folder_->fd() : -1, POLLIN, 0}};
+    pollfd fds[] = {{signals_, POLLIN, 0}, {requests_, POLLIN, 0}, {files_.fd(), POLLIN, 0}};
     const nfds_t count = 3;
     if (poll(fds, count, timeout_millis) <= 0) return {What::kTimeout};
     if (fds[0].revents) {
@@ -74,17 +77,20 @@ class Wakeups {
       [[maybe_unused]] auto drained = read(requests_, &ignored, sizeof ignored);
       return {What::kRequest};
     }
-    if (fds[2].revents && folder_->Changed()) return {What::kFolder};
+    if (fds[2].revents && files_.Changed()) return {What::kFiles};
     return {What::kNothing};
   }
-  /// Whether the watched folder has changed since it was last told or asked.
-  bool FolderChanged() { return folder_ && folder_->Changed(); }
+  /// Whether a file has changed since it was last told or asked.
+  bool FilesChanged() { return files_.Changed(); }
+  /// How long the files should be at rest before they are read.
+  int Pause() const { return static_cast<int>(files_.Pause().count()); }
+  void FilesRead() { files_.Read(); }
   int signals() const { return signals_; }
 
  private:
   int signals_ = -1;
   int requests_ = -1;
-  std::optional<runtime::FolderWatch> folder_;
+  runtime::PathWatch files_;
 };
 
 telemetry::Level LevelOf(config::LogLevel level) {
@@ -137,6 +143,12 @@ bool WantsJsonLog(int argc, const char* const* argv) {
     json = equals == std::string_view::npos || base::ParseBoolTruthy(flag.substr(equals + 1));
   }
   return json;
+}
+
+// For poll; an hour at most.
+int MillisUntil(async::TimePoint time) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - async::Clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 3'600'000));
 }
 
 // One fatal line as the log would have it.
@@ -248,8 +260,8 @@ int Run(config::Options options, Wakeups& wakeups) {
                           },
                       // Whoever sees the runtime ready may count on a shutdown in good order.
                       .before_ready = [&] { guard.reset(); }});
-  // Before the start reads the folder, so that no change falls in between.
-  if (!options.apps_path.empty()) wakeups.WatchFolder(options.apps_path);
+  // Before the start reads the files, so that no change falls in between.
+  wakeups.Watch(host.WatchedPaths());
   if (auto started = host.Start(); !started) return Fatal(log, started.error().message);
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(async::Clock::now() - begin);
@@ -258,31 +270,42 @@ int Run(config::Options options, Wakeups& wakeups) {
   telemetry::Logger::Global().StartWriterThread();
   daprd::GiveBackStartupPages();
 
-  bool reload = false;
+  // Apps may have named files of their own.
+  bool reload = wakeups.Watch(host.WatchedPaths());
+  bool everything = false;
   bool reaped = true;
+  async::TimePoint reload_by = async::Clock::now() + kReloadPatience;
+  // In case a change is not told.
+  async::TimePoint compare_at = async::Clock::now() + options.hot_reload_interval;
   while (true) {
-    // Editors and mounts change a folder in several steps; one reload a short while after the last.
+    // Editors and mounts change files in several steps; one reload a short while after the last.
     // Apps that were taken out are looked after until their last requests are over.
-    const Wakeups::Event event = wakeups.Wait(reload ? 50 : reaped ? -1 : 200);
-    if (event.what == Wakeups::What::kFolder) {
-      reload = true;
-      continue;
+    const int pause = reload ? wakeups.Pause() : MillisUntil(compare_at);
+    const Wakeups::Event event = wakeups.Wait(reaped ? pause : std::min(pause, 200));
+    const async::TimePoint now = async::Clock::now();
+    const bool hang_up = event.what == Wakeups::What::kSignal && event.signal == SIGHUP;
+    if (hang_up) {
+      log.Info("Received signal 'hangup'; reading the configuration and all resources again");
+      everything = true;
     }
-    if (event.what == Wakeups::What::kNothing) continue;
-    if (event.what == Wakeups::What::kTimeout) {
-      if (reload) reload = !host.ReloadApps([&] { return wakeups.FolderChanged(); });
+    if (event.what == Wakeups::What::kFiles || hang_up || now >= compare_at) {
+      if (!std::exchange(reload, true)) reload_by = now + kReloadPatience;
+      compare_at = now + options.hot_reload_interval;
+      if (now < reload_by) continue;
+    }
+    if (event.what == Wakeups::What::kTimeout || event.what == Wakeups::What::kFiles) {
+      if (reload) {
+        // Files that never come to rest are read all the same.
+        const bool wait = now < reload_by;
+        reload = !host.Reload([&] { return wakeups.FilesChanged() && wait; }, everything);
+        everything = everything && reload;
+        if (!reload) wakeups.FilesRead();
+        if (wakeups.Watch(host.WatchedPaths())) reload = true;
+      }
       reaped = host.Reap();
       continue;
     }
-    if (event.what == Wakeups::What::kSignal && event.signal == SIGHUP) {
-      if (options.apps_path.empty()) {
-        log.Info("Received signal 'hangup'; there is nothing to read again (no --apps-path)");
-        continue;
-      }
-      log.Info("Received signal 'hangup'; reading the apps folder again");
-      reload = true;
-      continue;
-    }
+    if (event.what == Wakeups::What::kNothing || hang_up) continue;
     if (event.what == Wakeups::What::kRequest) {
       log.Info("Shutdown requested via API");
       if (force_exit) ExitAtOnce(1);

@@ -41,7 +41,7 @@ http::RequestHead Channel::Head(const async::Context& context, std::string_view 
   http::RequestHead head;
   head.method = "POST";
   head.target = path;
-  head.scheme = origin_.tls ? "https" : "http";
+  head.scheme = origin_.secure() ? "https" : "http";
   head.authority = authority_;
   head.protocol = http::Protocol::kHttp2;
   head.headers.Reserve(metadata.size() + 4, metadata.bytes() + 128);

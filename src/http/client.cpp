@@ -58,8 +58,16 @@ void ClientImpl::SweepIdle() {
 
 void ClientImpl::Forget(const Origin& origin) {
   const auto at = pools_.find(origin);
-  if (at == pools_.end()) return;
-  ClientPool& pool = *at->second;
+  if (at != pools_.end()) Retire(*at->second);
+}
+
+void ClientImpl::ForgetIf(const std::function<bool(const Origin&)>& which) {
+  for (auto& [origin, pool] : pools_) {
+    if (which(origin)) Retire(*pool);
+  }
+}
+
+void ClientImpl::Retire(ClientPool& pool) {
   pool.http1.Forget();
   for (auto& entry : pool.http2) entry->connection->Shutdown(false);
 }

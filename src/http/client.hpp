@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "http/message.hpp"
 #include "net/address.hpp"
 #include "net/stream.hpp"
+#include "net/tls.hpp"
 
 namespace http {
 
@@ -21,8 +23,11 @@ namespace http {
 struct Origin {
   net::Address address;
   Protocol protocol = Protocol::kHttp1;
-  std::shared_ptr<const net::TlsContext> tls;  // null = plaintext
-  std::string server_name;                     // SNI; empty = none
+  std::shared_ptr<const net::TlsContext> tls;  // null = plaintext, unless tls_source is set
+  /// Asked for a context whenever a connection is made; connections stay when it changes.
+  std::shared_ptr<const net::TlsSource> tls_source;
+  std::string server_name;  // SNI; empty = none
+  bool secure() const { return tls != nullptr || tls_source != nullptr; }
   bool operator==(const Origin&) const = default;
 };
 
@@ -74,6 +79,8 @@ class Client {
 
   /// Closes idle connections to an origin that has gone, and others when their requests end.
   virtual void Forget(const Origin& origin) = 0;
+  /// The same for every origin that `which` picks.
+  virtual void ForgetIf(const std::function<bool(const Origin&)>& which) = 0;
   /// Number of open connections, for tests and metrics.
   virtual std::size_t connections() const = 0;
   /// Finishes or, at the context's end, aborts what is in flight. Must be awaited before

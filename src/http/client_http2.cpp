@@ -10,7 +10,7 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp2(const async::Context& 
   if (closing_) co_return std::unexpected(ClientClosing());
   ClientPool& pool = PoolOf(origin);
   const InUse use(pool.users, &quiet_);
-  head.scheme = pool.origin.tls ? "https" : "http";
+  head.scheme = pool.origin.secure() ? "https" : "http";
   for (bool again = false;; again = true) {
     auto picked = co_await PickHttp2(context, pool);
     if (!picked) co_return std::unexpected(std::move(picked).error());

@@ -22,6 +22,7 @@ class ClientImpl final : public Client {
                : SendHttp1(context, origin, std::move(head), body, interim);
   }
   void Forget(const Origin& origin) override;
+  void ForgetIf(const std::function<bool(const Origin&)>& which) override;
   std::size_t connections() const override;
   async::Task<void> Close(const async::Context& context) override;
 
@@ -35,6 +36,7 @@ class ClientImpl final : public Client {
 
   ClientPool& PoolOf(const Origin& origin);
   void SweepIdle();
+  static void Retire(ClientPool& pool);
   static void DropClosed(ClientPool& pool);
   bool Quiet() const;
 

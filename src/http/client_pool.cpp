@@ -56,10 +56,14 @@ async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Con
     if (slow || error.kind == base::Kind::kUnavailable) error.kind = base::Kind::kUnreachable;
     return std::unexpected(std::move(error));
   };
+  std::shared_ptr<const net::TlsContext> tls = origin.tls;
+  if (origin.tls_source) {
+    CO_ASSIGN_OR_RETURN(tls, origin.tls_source->Current());
+  }
   auto stream = co_await net::Dial(bounded, origin.address);
   if (!stream) co_return judge(std::move(stream).error());
-  if (origin.tls) {
-    auto status = co_await (*stream)->ConnectTls(bounded, origin.tls, origin.server_name);
+  if (tls) {
+    auto status = co_await (*stream)->ConnectTls(bounded, std::move(tls), origin.server_name);
     if (!status) co_return judge(std::move(status).error());
   }
   co_return std::move(*stream);

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "async/task.hpp"
 #include "async/waiter.hpp"
@@ -38,9 +40,15 @@ class Exchange {
   const RequestHead& request() const { return request_; }
   virtual Body& body() = 0;
   virtual const ConnectionInfo& connection() const = 0;
+  /// The URI name (SPIFFE id) of the client's verified certificate; "" without one, so always
+  /// without TLS. Lives as long as the connection.
+  std::string_view peer_identity() const { return connection().tls_peer.uri_san; }
   /// Canceled when the peer resets the stream, the connection breaks, or an HTTP/1.1 peer ends its
   /// side while it waits. (What is sent after that still reaches a peer that only half-closed.)
   async::CancelToken& cancel() { return cancel_; }
+
+  /// Keeps something that the request needs until it is over; null lets it go before.
+  void Keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
 
   /// Sends an interim response (100 to 199, not 101). Ignored once Start was called.
   virtual void Inform(const ResponseHead& head) = 0;
@@ -69,6 +77,7 @@ class Exchange {
  protected:
   RequestHead request_;
   async::CancelToken cancel_;
+  std::shared_ptr<const void> kept_;
   bool started_ = false;
   bool finished_ = false;
   uint64_t sent_ = 0;

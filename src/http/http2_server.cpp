@@ -20,7 +20,7 @@ constexpr milliseconds kRestAfter{1000};
 constexpr milliseconds kMaxScan{15'000};
 constexpr milliseconds kMinScan{20};
 
-class Http2ServerConnection final : public Http2Connection {
+class Http2ServerConnection final : public Http2Connection, public TlsConnection {
  public:
   Http2ServerConnection(ServerCore& core, std::unique_ptr<net::Stream> stream, ConnectionInfo info)
       : Http2Connection(std::move(stream), TimesOf(core.options)),
@@ -37,9 +37,11 @@ class Http2ServerConnection final : public Http2Connection {
     } else {
       Begin(session_);
     }
+    if (info_.tls) core_.tls_connections.insert(this);
     if (!drain_.HookInto(core_.drain)) BeginDrain();
     if (!abort_.HookInto(core_.abort)) Abort();
     co_await ended_.Wait(async::Context());
+    core_.tls_connections.erase(this);
     co_await gate_.Close(async::Context());
   }
 
@@ -61,8 +63,11 @@ class Http2ServerConnection final : public Http2Connection {
 
   void Abort() { EndSoon(base::Error(base::Kind::kUnavailable, "the server is stopping")); }
 
+  void Renew() override { BeginDrain(); }
+  const void* tag() const override { return info_.listener_tag; }
+
   void BeginDrain() {
-    if (ended()) return;
+    if (ended() || drain_since_ != async::kForever) return;
     drain_since_ = loop().now();
     session_.BeginDrain();
     CheckBy(drain_since_ + kDrainNotice);

@@ -92,6 +92,79 @@ TEST_F(Http2Tls, AHandshakeThatDoesNotComeEndsTheConnection) {
   EXPECT_EQ(Answer(OriginOf(server, {"h2"})), "h2 https alpn=h2") << "others are served";
 }
 
+// Gives the one context and counts how often it is asked for.
+class CountingSource final : public net::TlsSource {
+ public:
+  explicit CountingSource(net::testing::Tls tls) : tls_(std::move(tls)) {}
+  base::Result<std::shared_ptr<const net::TlsContext>> Current() const override {
+    ++asked;
+    if (refused) return base::Fail(base::Kind::kUnauthenticated, "no identity");
+    return tls_;
+  }
+  mutable int asked = 0;
+  bool refused = false;
+
+ private:
+  const net::testing::Tls tls_;
+};
+
+async::Task<void> MoveOver(TestServer& server, std::shared_ptr<CountingSource> source) {
+  const async::Context context(async::Loop::Current()->After(milliseconds(10'000)));
+  auto client = MakeClient(*async::Loop::Current());
+  Origin origin = OriginOf(server, {"h2"});
+  origin.tls = nullptr;
+  origin.tls_source = source;
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(source->asked, 1) << "the connection is kept";
+  client->ForgetIf([&](const Origin& other) { return other.tls_source == nullptr; });
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(source->asked, 1);
+  client->ForgetIf([&](const Origin& other) { return other.tls_source == source; });
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(source->asked, 2) << "a new connection";
+
+  // The server's side of the same. What is asked for meanwhile goes to a new connection.
+  async::Event renewed;
+  async::Loop& own = *async::Loop::Current();
+  server.loops().at(0).Post([&] {
+    server.server().RenewTls([](const void* tag) { return tag == nullptr; });
+    own.Post([&] { renewed.Set(); });
+  });
+  EXPECT_EQ(co_await renewed.Wait(context), async::Wake::kReady);
+  while (source->asked == 2 && async::Loop::Current()->now() < context.deadline) {
+    EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+    co_await async::Sleep(context, async::Loop::Current()->After(milliseconds(5)));
+  }
+  EXPECT_EQ(source->asked, 3);
+
+  source->refused = true;
+  client->ForgetIf([](const Origin&) { return true; });
+  EXPECT_EQ(co_await Fetch(*client, origin), "error unauthenticated");
+  co_await client->Close(context);
+}
+
+TEST_F(Http2Tls, ConnectionsMoveOverWithoutAFailedCall) {
+  TestServer server(handler_, {}, net::testing::Server());
+  auto source = std::make_shared<CountingSource>(ClientTls({"h2"}));
+  net::testing::RunOnLoop([&] { return MoveOver(server, source); });
+}
+
+TEST_F(Http2Tls, FailedHandshakesAreTold) {
+  std::atomic<int> told{0};
+  ServerOptions options;
+  options.on_tls_failure = [&](const net::Address& peer, const base::Error& error, const void*) {
+    EXPECT_EQ(peer.ip(), "127.0.0.1");
+    EXPECT_NE(error.message.find("does not look like a TLS handshake"), std::string::npos);
+    ++told;
+  };
+  TestServer server(handler_, options, net::testing::Server());
+  RawClient plain(server.port());
+  plain.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  plain.ReadToEnd();
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(Http2Tls, PlaintextOnATlsPortIsCut) {
   TestServer server(handler_, {}, net::testing::Server());
   RawClient plain(server.port());

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "http/server_core.hpp"
 
@@ -74,8 +75,16 @@ async::Task<void> ServeOne(ServerCore& core, std::unique_ptr<net::Stream> stream
   Speaks speaks = Speaks::kNothing;
   if (tls) {
     const async::Context wait(core.loop.After(core.options.header_timeout), &core.drain);
+    const uint64_t renewals = core.tls_renewals;
     const base::Status done = co_await stream->AcceptTls(wait, std::move(tls));
-    if (!done) co_return;
+    if (!done) {
+      if (core.options.on_tls_failure) {
+        core.options.on_tls_failure(stream->peer(), done.error(), tag);
+      }
+      co_return;
+    }
+    // Whom this handshake trusted may not be trusted any more.
+    if (renewals != core.tls_renewals) co_return;
     const std::string& alpn = stream->tls_peer().alpn;
     // A client that names no protocol is taken for what the port is for.
     const bool http2 = alpn == "h2" || (alpn.empty() && !core.options.allow_http1);
@@ -107,6 +116,15 @@ class ServerImpl final : public Server {
              const void* tag) override {
     if (core_.draining.is_set()) return;
     core_.connections.Spawn(ServeOne(core_, std::move(stream), std::move(tls), tag));
+  }
+  void RenewTls(const std::function<bool(const void* tag)>& which) override {
+    ++core_.tls_renewals;
+    std::vector<TlsConnection*> picked;
+    for (TlsConnection* connection : core_.tls_connections) {
+      if (which(connection->tag())) picked.push_back(connection);
+    }
+    // One that is told may end, but not others.
+    for (TlsConnection* connection : picked) connection->Renew();
   }
   std::size_t connections() const override { return core_.connections.size(); }
   std::size_t requests_in_flight() const override { return core_.in_flight; }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "async/task.hpp"
@@ -33,6 +34,9 @@ struct ServerOptions {
   uint32_t max_control_per_second = 200;  // SETTINGS and PING, bursts of 10 x
   std::chrono::milliseconds keepalive_interval{10'000};  // our pings; 0 = off
   std::chrono::milliseconds keepalive_timeout{5'000};
+  /// Told of handshakes that failed, whoever is to blame; on the loop. May be empty.
+  std::function<void(const net::Address& peer, const base::Error& error, const void* tag)>
+      on_tls_failure;
 };
 
 class Server {
@@ -42,6 +46,9 @@ class Server {
   /// as ConnectionInfo::listener_tag.
   virtual void Serve(std::unique_ptr<net::Stream> stream,
                      std::shared_ptr<const net::TlsContext> tls, const void* tag) = 0;
+  /// Ends gracefully every HTTP/2 connection over TLS whose tag `which` picks: requests in flight
+  /// finish, new ones need a new connection and so a new handshake.
+  virtual void RenewTls(const std::function<bool(const void* tag)>& which) = 0;
   virtual std::size_t connections() const = 0;
   virtual std::size_t requests_in_flight() const = 0;
   /// Graceful end: idle connections close, HTTP/1.1 answers carry `Connection: close`, HTTP/2 gets

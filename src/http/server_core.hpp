@@ -2,14 +2,26 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 
 #include "async/gate.hpp"
 #include "async/wait.hpp"
 #include "http/server.hpp"
 
 namespace http {
+
+/// A connection over TLS that may be told to end gracefully.
+class TlsConnection {
+ public:
+  virtual void Renew() = 0;
+  virtual const void* tag() const = 0;
+
+ protected:
+  ~TlsConnection() = default;
+};
 
 struct ServerCore {
   ServerCore(async::Loop& loop, Handler& handler, const ServerOptions& options)
@@ -18,8 +30,10 @@ struct ServerCore {
   async::Loop& loop;
   Handler& handler;
   const ServerOptions options;
-  async::Gate connections;    // one task a connection
-  std::size_t in_flight = 0;  // requests being handled, both protocols
+  async::Gate connections;                             // one task a connection
+  std::unordered_set<TlsConnection*> tls_connections;  // HTTP/2 only
+  uint64_t tls_renewals = 0;                           // how often Server::RenewTls was called
+  std::size_t in_flight = 0;                           // requests being handled, both protocols
   /// Set when draining begins: connections finish what they have and take nothing new.
   async::Event draining;
   /// Canceled at the same moment; for the waits of idle connections.

@@ -1,7 +1,10 @@
 #include "runtime/component_loader.hpp"
 
+#include <algorithm>
+
 #include "async/loop.hpp"
 #include "base/strings.hpp"
+#include "runtime/resource_diff.hpp"
 
 namespace runtime {
 namespace {
@@ -22,6 +25,29 @@ std::string SecretId(const std::string& store, const std::string& name) {
   return store + '\n' + name;
 }
 
+// The properties that the component itself reads, in a form that can be compared. What the blocks
+// read (scopes, keyPrefix) may change without a new component.
+std::vector<std::pair<std::string, std::string>> OwnProperties(std::string_view type,
+                                                               const config::Properties& all) {
+  const std::vector<contracts::Field>& common = contracts::CommonFields(type);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const config::Properties::Entry& entry : all.entries()) {
+    const bool of_block = std::ranges::any_of(common, [&](const contracts::Field& field) {
+      return field.name != "consumerID" && base::EqualsIgnoreCase(field.name, entry.name);
+    });
+    if (!of_block) out.emplace_back(base::ToLower(entry.name), entry.value);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+template <class T>
+async::Task<void> CloseComponent(T& component) {
+  const contracts::Call call(
+      async::Context(async::Loop::Current()->After(std::chrono::seconds(5))));
+  co_await component.Close(call);
+}
+
 }  // namespace
 
 contracts::SecretStore* ComponentSet::FindSecretStore(std::string_view name) const {
@@ -31,16 +57,11 @@ contracts::SecretStore* ComponentSet::FindSecretStore(std::string_view name) con
   return nullptr;
 }
 
-async::Task<void> ComponentSet::Close(const async::Context& context) {
-  const contracts::Call call(context);
-  // Last started, first closed: secret stores outlive those who may still ask them.
-  for (auto component = all_.rbegin(); component != all_.rend(); ++component) {
-    co_await (*component)->Close(call);
+const LiveComponent* ComponentSet::Find(std::string_view name) const {
+  for (const LiveComponent& component : live) {
+    if (component.resource.meta.name == name) return &component;
   }
-  all_.clear();
-  state_stores.clear();
-  pubsubs.clear();
-  secret_stores.clear();
+  return nullptr;
 }
 
 config::TemplateContext ComponentLoader::Template() const {
@@ -66,32 +87,56 @@ config::TemplateContext ComponentLoader::Template() const {
 }
 
 async::Task<base::Result<ComponentSet>> ComponentLoader::Load(const async::Context& context) {
-  base::Status status;
+  base::Status status = co_await StartAll(context);
+  secrets_.clear();
+  if (!status) co_return std::unexpected(std::move(status).error());
+  input_.log.Info("All outstanding components processed");
+  co_return std::move(set_);
+}
+
+async::Task<base::Status> ComponentLoader::StartAll(const async::Context& context) {
   for (const bool secret_stores : {true, false}) {
     for (const config::Component& component : input_.resources.components) {
-      if (IsSecretStore(component) != secret_stores || !status) continue;
+      if (IsSecretStore(component) != secret_stores) continue;
       auto started = co_await StartOne(context, component);
       if (started) continue;
+      if (input_.before) {
+        CO_RETURN_IF_ERROR(StayAsBefore(component, started.error()));
+        continue;
+      }
       input_.log.Error(base::StrCat("Failed to init component ", component.LogName(), ": ",
                                     started.error().message));
-      if (component.ignore_errors) {
-        input_.log.Error("Ignoring error processing component",
-                         {{"component", component.LogName()}});
-      } else {
-        status = std::move(started);
-      }
+      if (!component.ignore_errors) co_return started;
+      input_.log.Error("Ignoring error processing component", {{"component", component.LogName()}});
     }
   }
   for (const config::HttpEndpoint& endpoint : input_.resources.http_endpoints) {
-    if (status) status = co_await ResolveEndpoint(context, endpoint);
+    CO_RETURN_IF_ERROR(co_await TakeEndpoint(context, endpoint));
   }
-  secrets_.clear();
-  if (!status) {
-    co_await set_.Close(context);
-    co_return std::unexpected(std::move(status).error());
-  }
-  input_.log.Info("All outstanding components processed");
-  co_return std::move(set_);
+  co_return base::Status();
+}
+
+base::Status ComponentLoader::StayAsBefore(const config::Component& component,
+                                           const base::Error& error) {
+  incomplete_ = true;
+  const LiveComponent* old = input_.before->Find(component.meta.name);
+  const std::string source = component.source.ToString();
+  const bool told = error.message.find(source) != std::string::npos;
+  input_.log.Error(base::StrCat("component ", component.LogName(),
+                                old ? " goes on as it was: " : " is not loaded: ", error.message,
+                                told ? "" : base::StrCat(" (", source, ")")));
+  return old ? Place(*old) : base::Status();
+}
+
+bool ComponentLoader::MustAskAgain(const std::string& auth_secret_store,
+                                   const std::vector<config::NameValue>& values) const {
+  const bool asked = std::ranges::any_of(values, [](const config::NameValue& value) {
+    return !value.secret_key_ref.empty() && !value.has_value;
+  });
+  if (!asked) return false;
+  const std::string store = config::SecretStoreFor(auth_secret_store, input_.kubernetes);
+  return input_.secrets_changed ||
+         input_.before->FindSecretStore(store) != set_.FindSecretStore(store);
 }
 
 async::Task<base::Status> ComponentLoader::StartOne(const async::Context& context,
@@ -101,6 +146,13 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
                                     " is denied by the configuration (components.deny) and is not "
                                     "loaded"));
     co_return base::Status();
+  }
+  const LiveComponent* old = input_.before ? input_.before->Find(component.meta.name) : nullptr;
+  // A secret store may have read its secrets once and for all.
+  const bool anew = input_.secrets_changed && IsSecretStore(component);
+  if (old && !anew && SameResource(old->resource, component) &&
+      !MustAskAgain(component.auth_secret_store, component.metadata)) {
+    co_return Place(*old);
   }
   input_.metrics.ComponentInit(component.type);
   auto descriptor = input_.registry.Find(component.type, component.version);
@@ -114,17 +166,37 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
   }
   const std::string store = config::SecretStoreFor(component.auth_secret_store, input_.kubernetes);
   CO_RETURN_IF_ERROR(co_await FetchSecrets(context, store, component.metadata));
+  LiveComponent live{
+      .resource = component,
+      .properties = {},
+      .info = {component.meta.name, (*descriptor)->type,
+               component.version.empty() ? "v1" : component.version, (*descriptor)->features},
+      .object = {}};
   std::vector<std::string> warnings;
-  auto properties = config::ResolveMetadata(component, Template(), warnings);
   base::Status status;
-  if (properties) {
-    auto unknown = contracts::ValidateMetadata(**descriptor, component.meta.name, *properties,
-                                               contracts::CommonFields((*descriptor)->type));
-    if (unknown) {
-      for (std::string& warning : *unknown) warnings.push_back(std::move(warning));
-      status = co_await Init(context, component, **descriptor, *properties);
-    } else {
+  bool fresh = false;
+  if (auto properties = config::ResolveMetadata(component, Template(), warnings)) {
+    live.properties = *std::move(properties);
+    const std::string& type = (*descriptor)->type;
+    auto unknown = contracts::ValidateMetadata(**descriptor, component.meta.name, live.properties,
+                                               contracts::CommonFields(type));
+    if (!unknown) {
       status = std::unexpected(std::move(unknown).error());
+    } else {
+      for (std::string& warning : *unknown) warnings.push_back(std::move(warning));
+      fresh = anew || !old || old->info.type != type || old->info.version != live.info.version ||
+              OwnProperties(type, old->properties) != OwnProperties(type, live.properties);
+      if (fresh) {
+        auto object = co_await Init(context, component, **descriptor, live.properties);
+        if (object) {
+          live.object = *std::move(object);
+        } else {
+          status = std::unexpected(std::move(object).error());
+        }
+      } else {
+        live.object = old->object;
+      }
+      if (status) status = Place(std::move(live));
     }
   } else {
     status = std::unexpected(std::move(properties).error());
@@ -138,67 +210,64 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
         InitError(component, "INIT_COMPONENT_FAILURE",
                   base::StrCat(status.error().message, " (", component.source.ToString(), ")")));
   }
-  LoadedComponent loaded{component.meta.name, (*descriptor)->type,
-                         component.version.empty() ? "v1" : component.version,
-                         (*descriptor)->features};
-  set_.loaded.push_back(std::move(loaded));
-  input_.metrics.ComponentLoaded();
-  input_.log.Info(base::StrCat("Component loaded: ", component.LogName()));
+  if (fresh) input_.metrics.ComponentLoaded();
+  input_.log.Info(
+      base::StrCat(old ? "Component updated: " : "Component loaded: ", component.LogName()));
   co_return base::Status();
 }
 
-async::Task<base::Status> ComponentLoader::Init(const async::Context& context,
-                                                const config::Component& component,
-                                                const contracts::Descriptor& descriptor,
-                                                const config::Properties& properties) {
+async::Task<base::Result<LiveComponent::Object>> ComponentLoader::Init(
+    const async::Context& context, const config::Component& component,
+    const contracts::Descriptor& descriptor, const config::Properties& properties) {
   const contracts::Call call(context.Until(async::Loop::Current()->After(component.InitTimeout())));
+  const bool pubsub =
+      std::holds_alternative<std::unique_ptr<contracts::PubSub> (*)()>(descriptor.factory);
+  const config::Properties complete =
+      pubsub ? blocks::pubsub::WithConsumerId(properties, input_.app_id) : properties;
   const contracts::InitRequest request{.name = component.meta.name,
                                        .type = descriptor.type,
                                        .version = component.version,
-                                       .properties = properties,
+                                       .properties = complete,
                                        .app_id = input_.app_id,
                                        .app_namespace = input_.app_namespace};
-  std::shared_ptr<contracts::Component> made;
-  if (const auto* make =
+  if (const auto* state =
           std::get_if<std::unique_ptr<contracts::StateStore> (*)()>(&descriptor.factory)) {
-    std::shared_ptr<contracts::StateStore> store = (*make)();
-    CO_RETURN_IF_ERROR(co_await store->Init(call, request));
-    made = store;
-    auto named = blocks::state::MakeNamedStore(store, component, properties, input_.app_id,
-                                               input_.app_namespace);
-    if (!named) {
-      co_await store->Close(call);
-      co_return std::unexpected(std::move(named).error());
-    }
-    set_.state_stores.push_back(std::move(*named));
-  } else if (const auto* make_secrets =
-                 std::get_if<std::unique_ptr<contracts::SecretStore> (*)()>(&descriptor.factory)) {
-    std::shared_ptr<contracts::SecretStore> store = (*make_secrets)();
-    CO_RETURN_IF_ERROR(co_await store->Init(call, request));
-    set_.secret_stores.push_back({component.meta.name, store});
-    made = store;
-  } else if (const auto* make_pubsub =
-                 std::get_if<std::unique_ptr<contracts::PubSub> (*)()>(&descriptor.factory)) {
-    std::shared_ptr<contracts::PubSub> pubsub = (*make_pubsub)();
-    const config::Properties complete = blocks::pubsub::WithConsumerId(properties, input_.app_id);
-    contracts::InitRequest pubsub_request{.name = request.name,
-                                          .type = request.type,
-                                          .version = request.version,
-                                          .properties = complete,
-                                          .app_id = request.app_id,
-                                          .app_namespace = request.app_namespace};
-    CO_RETURN_IF_ERROR(co_await pubsub->Init(call, pubsub_request));
-    set_.pubsubs.push_back(blocks::pubsub::MakeNamedPubSub(pubsub, component, properties,
-                                                           input_.app_id, input_.app_namespace));
-    made = pubsub;
-  } else {
-    co_return base::Fail(base::Kind::kInvalidArgument,
-                         base::StrCat("the type ", descriptor.type,
-                                      " is chosen by the Configuration (spec.nameResolution), not "
-                                      "by a Component"));
+    auto made = (*state)();
+    CO_RETURN_IF_ERROR(co_await made->Init(call, request));
+    co_return input_.retirement.Share(std::move(made), CloseComponent<contracts::StateStore>);
   }
-  set_.all_.push_back(std::move(made));
-  co_return base::Status();
+  if (const auto* secrets =
+          std::get_if<std::unique_ptr<contracts::SecretStore> (*)()>(&descriptor.factory)) {
+    auto made = (*secrets)();
+    CO_RETURN_IF_ERROR(co_await made->Init(call, request));
+    co_return input_.retirement.Share(std::move(made), CloseComponent<contracts::SecretStore>);
+  }
+  if (pubsub) {
+    auto made = std::get<std::unique_ptr<contracts::PubSub> (*)()>(descriptor.factory)();
+    CO_RETURN_IF_ERROR(co_await made->Init(call, request));
+    co_return input_.retirement.Share(std::move(made), CloseComponent<contracts::PubSub>);
+  }
+  co_return base::Fail(base::Kind::kInvalidArgument,
+                       base::StrCat("the type ", descriptor.type,
+                                    " is chosen by the Configuration (spec.nameResolution), not "
+                                    "by a Component"));
+}
+
+base::Status ComponentLoader::Place(LiveComponent live) {
+  if (const auto* store = std::get_if<std::shared_ptr<contracts::StateStore>>(&live.object)) {
+    ASSIGN_OR_RETURN(blocks::state::NamedStore named,
+                     blocks::state::MakeNamedStore(*store, live.resource, live.properties,
+                                                   input_.app_id, input_.app_namespace));
+    set_.state_stores.push_back(std::move(named));
+  } else if (const auto* pubsub = std::get_if<std::shared_ptr<contracts::PubSub>>(&live.object)) {
+    set_.pubsubs.push_back(blocks::pubsub::MakeNamedPubSub(*pubsub, live.resource, live.properties,
+                                                           input_.app_id, input_.app_namespace));
+  } else {
+    set_.secret_stores.push_back(
+        {live.resource.meta.name, std::get<std::shared_ptr<contracts::SecretStore>>(live.object)});
+  }
+  set_.live.push_back(std::move(live));
+  return {};
 }
 
 async::Task<base::Status> ComponentLoader::FetchSecrets(
@@ -232,22 +301,65 @@ async::Task<base::Status> ComponentLoader::FetchSecret(const async::Context& con
   co_return base::Status();
 }
 
-async::Task<base::Status> ComponentLoader::ResolveEndpoint(const async::Context& context,
-                                                           const config::HttpEndpoint& endpoint) {
+async::Task<base::Status> ComponentLoader::TakeEndpoint(const async::Context& context,
+                                                        const config::HttpEndpoint& endpoint) {
+  const ResolvedHttpEndpoint* old = nullptr;
+  if (input_.before) {
+    for (const ResolvedHttpEndpoint& other : input_.before->http_endpoints) {
+      if (other.name == endpoint.meta.name) old = &other;
+    }
+  }
+  std::vector<config::NameValue> values = endpoint.headers;
+  if (endpoint.client_tls) {
+    for (const auto* document : {&endpoint.client_tls->root_ca, &endpoint.client_tls->certificate,
+                                 &endpoint.client_tls->private_key}) {
+      if (!*document) continue;
+      values.push_back({.secret_key_ref = (*document)->secret_key_ref});
+      values.back().has_value = (*document)->has_value;
+    }
+  }
+  if (old && SameResource(old->resource, endpoint) &&
+      !MustAskAgain(endpoint.auth_secret_store, values)) {
+    set_.http_endpoints.push_back(*old);
+    co_return base::Status();
+  }
+  auto resolved = co_await ResolveEndpoint(context, endpoint);
+  if (resolved) {
+    set_.http_endpoints.push_back(*std::move(resolved));
+    input_.log.Info(base::StrCat(old ? "Http endpoint updated: " : "Http endpoint loaded: ",
+                                 endpoint.LogName()));
+    co_return base::Status();
+  }
+  if (!input_.before) co_return std::unexpected(std::move(resolved).error());
+  incomplete_ = true;
+  input_.log.Error(base::StrCat("HTTPEndpoint ", endpoint.LogName(),
+                                old ? " goes on as it was: " : " is not loaded: ",
+                                resolved.error().message, " (", endpoint.source.ToString(), ")"));
+  if (old) set_.http_endpoints.push_back(*old);
+  co_return base::Status();
+}
+
+async::Task<base::Result<ResolvedHttpEndpoint>> ComponentLoader::ResolveEndpoint(
+    const async::Context& context, const config::HttpEndpoint& endpoint) {
   const std::string store = config::SecretStoreFor(endpoint.auth_secret_store, input_.kubernetes);
   CO_RETURN_IF_ERROR(co_await FetchSecrets(context, store, endpoint.headers));
   const config::TemplateContext values = Template();
   std::vector<std::string> warnings;
-  ResolvedHttpEndpoint out{.name = endpoint.meta.name, .base_url = endpoint.base_url};
+  ResolvedHttpEndpoint out{.resource = endpoint,
+                           .name = endpoint.meta.name,
+                           .base_url = endpoint.base_url,
+                           .headers = {},
+                           .tls = nullptr};
   for (const config::NameValue& header : endpoint.headers) {
     CO_ASSIGN_OR_RETURN(std::string value, config::ResolveValue(header, store, values, warnings));
     out.headers.emplace_back(header.name, std::move(value));
   }
+  net::TlsClientOptions tls;
   if (endpoint.client_tls) {
     const std::pair<const std::optional<config::TlsDocument>*, std::string*> documents[] = {
-        {&endpoint.client_tls->root_ca, &out.root_ca_pem},
-        {&endpoint.client_tls->certificate, &out.certificate_pem},
-        {&endpoint.client_tls->private_key, &out.private_key_pem}};
+        {&endpoint.client_tls->root_ca, &tls.ca_pem},
+        {&endpoint.client_tls->certificate, &tls.identity.certificate_chain_pem},
+        {&endpoint.client_tls->private_key, &tls.identity.private_key_pem}};
     for (const auto& [document, pem] : documents) {
       if (!*document) continue;
       if ((*document)->has_value) {
@@ -261,12 +373,19 @@ async::Task<base::Status> ComponentLoader::ResolveEndpoint(const async::Context&
                           values.secrets(store, ref.name, ref.key.empty() ? ref.name : ref.key));
     }
   }
+  if (!tls.ca_pem.empty() || !tls.identity.certificate_chain_pem.empty()) {
+    tls.alpn = {"http/1.1"};
+    auto made = net::TlsContext::Client(tls);
+    if (!made) {
+      co_return base::Fail(made.error().kind, base::StrCat("HTTPEndpoint ", endpoint.meta.name,
+                                                           ": clientTLS: ", made.error().message));
+    }
+    out.tls = *std::move(made);
+  }
   for (const std::string& warning : warnings) {
     input_.log.Warning(base::StrCat(endpoint.source.ToString(), ": ", warning));
   }
-  input_.log.Info(base::StrCat("Http endpoint loaded: ", endpoint.LogName()));
-  set_.http_endpoints.push_back(std::move(out));
-  co_return base::Status();
+  co_return out;
 }
 
 }  // namespace runtime

@@ -1,11 +1,13 @@
 // Brings the components of one app to life: secret stores first, then the rest in the order of the
-// resources, each within its own time limit. Runs on the Instance's home loop.
+// resources, each within its own time limit. At a reload it takes over what has not changed. Runs
+// on the Instance's home loop.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "async/task.hpp"
@@ -18,6 +20,8 @@
 #include "config/metadata_template.hpp"
 #include "config/resources.hpp"
 #include "contracts/descriptor.hpp"
+#include "net/tls.hpp"
+#include "runtime/retirement.hpp"
 #include "telemetry/dapr_metrics.hpp"
 #include "telemetry/log.hpp"
 
@@ -31,34 +35,38 @@ struct LoadedComponent {
   std::vector<std::string> capabilities;
 };
 
+/// One component and what it was made from.
+struct LiveComponent {
+  using Object =
+      std::variant<std::shared_ptr<contracts::StateStore>, std::shared_ptr<contracts::PubSub>,
+                   std::shared_ptr<contracts::SecretStore>>;
+  config::Component resource;
+  config::Properties properties;  // with secrets filled in
+  LoadedComponent info;
+  Object object;
+};
+
 /// An HTTPEndpoint with its secrets filled in.
 struct ResolvedHttpEndpoint {
+  config::HttpEndpoint resource;
   std::string name;
   std::string base_url;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string root_ca_pem;
-  std::string certificate_pem;
-  std::string private_key_pem;
+  std::shared_ptr<const net::TlsContext> tls;  // null: the system's authorities
 };
 
-/// All components of one app. Move-only; Close before destruction.
+/// All components of one app. What no set has any more is closed and freed on the home loop.
 class ComponentSet {
  public:
   std::vector<blocks::state::NamedStore> state_stores;     // in load order
   std::vector<blocks::pubsub::NamedPubSub> pubsubs;        // in load order
   std::vector<blocks::secrets::NamedStore> secret_stores;  // in load order
-  std::vector<LoadedComponent> loaded;  // secret stores first, then in load order
+  std::vector<LiveComponent> live;  // secret stores first, then in load order
   std::vector<ResolvedHttpEndpoint> http_endpoints;
 
   /// The secret store of that name, or null.
   contracts::SecretStore* FindSecretStore(std::string_view name) const;
-
-  /// Ends all components. Home loop.
-  async::Task<void> Close(const async::Context& context);
-
- private:
-  friend class ComponentLoader;
-  std::vector<std::shared_ptr<contracts::Component>> all_;  // in the order of their start
+  const LiveComponent* Find(std::string_view name) const;
 };
 
 struct LoaderInput {
@@ -71,6 +79,10 @@ struct LoaderInput {
   const config::Env& env;
   telemetry::InstanceMetrics& metrics;
   const telemetry::Log& log;
+  Retirement& retirement;
+  // At a reload.
+  const ComponentSet* before = nullptr;
+  bool secrets_changed = false;  // ask secret stores again for all that came from there
 };
 
 class ComponentLoader {
@@ -78,26 +90,38 @@ class ComponentLoader {
   explicit ComponentLoader(const LoaderInput& input) : input_(input) {}
 
   /// Starts everything. Fails on the first component that cannot start and does not say
-  /// `ignoreErrors`; what was started until then is closed again. The error text is the one Dapr
-  /// prints (facts: flags, start-up error texts).
+  /// `ignoreErrors`. The error text is the one Dapr prints (facts: flags, start-up error texts).
+  /// With a set `before`: takes over what has not changed, starts the rest beside it, and never
+  /// fails: what cannot start is logged and stays as it was before, if it was there.
   async::Task<base::Result<ComponentSet>> Load(const async::Context& context);
+  /// Whether something could not be brought in line, so that another try may be worth while.
+  bool incomplete() const { return incomplete_; }
 
  private:
+  async::Task<base::Status> StartAll(const async::Context& context);
   async::Task<base::Status> StartOne(const async::Context& context,
                                      const config::Component& component);
-  async::Task<base::Status> Init(const async::Context& context, const config::Component& component,
-                                 const contracts::Descriptor& descriptor,
-                                 const config::Properties& properties);
+  base::Status StayAsBefore(const config::Component& component, const base::Error& error);
+  bool MustAskAgain(const std::string& auth_secret_store,
+                    const std::vector<config::NameValue>& values) const;
+  async::Task<base::Result<LiveComponent::Object>> Init(const async::Context& context,
+                                                        const config::Component& component,
+                                                        const contracts::Descriptor& descriptor,
+                                                        const config::Properties& properties);
+  base::Status Place(LiveComponent live);
   async::Task<base::Status> FetchSecrets(const async::Context& context, const std::string& store,
                                          const std::vector<config::NameValue>& values);
   async::Task<base::Status> FetchSecret(const async::Context& context, const std::string& store,
                                         const std::string& name);
-  async::Task<base::Status> ResolveEndpoint(const async::Context& context,
-                                            const config::HttpEndpoint& endpoint);
+  async::Task<base::Status> TakeEndpoint(const async::Context& context,
+                                         const config::HttpEndpoint& endpoint);
+  async::Task<base::Result<ResolvedHttpEndpoint>> ResolveEndpoint(
+      const async::Context& context, const config::HttpEndpoint& endpoint);
   config::TemplateContext Template() const;
 
   const LoaderInput& input_;
   ComponentSet set_;
+  bool incomplete_ = false;
   // Secrets fetched so far: "store\nname" -> keys. Gone when loading ends.
   std::map<std::string, contracts::Secret> secrets_;
 };

@@ -21,6 +21,23 @@ class Place {
   uint64_t body_;
 };
 
+// Keeps what the request began with until it is over, also if a reload replaces it.
+class Stay {
+ public:
+  Stay(const Instance& instance, http::Exchange& exchange) : exchange_(exchange) {
+    Instance::Hold hold = instance.TakeHold();
+    apis_ = std::move(hold.apis);
+    exchange_.Keep(std::move(hold.generation));
+  }
+  ~Stay() { exchange_.Keep(nullptr); }
+  Stay(const Stay&) = delete;
+  Stay& operator=(const Stay&) = delete;
+
+ private:
+  http::Exchange& exchange_;
+  std::shared_ptr<const void> apis_;
+};
+
 }  // namespace
 
 http::Handler& Front::HandlerOf(Instance& instance) const {
@@ -113,6 +130,7 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
   }
   // Keeps the app alive until this request is over, even if it is removed meanwhile.
   const std::shared_ptr<Instance> instance = (*found)->shared_from_this();
+  const Stay stay(*instance, exchange);
   if (!instance->limited() || IsHealthProbe(exchange)) {
     co_await HandlerOf(*instance).Handle(exchange);
     co_return;

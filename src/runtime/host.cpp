@@ -98,20 +98,23 @@ Host::Host(Setup setup)
   http::ClientOptions client;
   clients_ = std::make_unique<http::ClientSet>(loops_, client);
   tables_.resize(static_cast<std::size_t>(loops_.size()));
+  const auto dns = [this]() -> net::Resolver& {
+    return *dns_[static_cast<std::size_t>(async::Loop::Current()->index())];
+  };
+  cluster_ = std::make_unique<Cluster>(options_, setup_.env, *clients_, dns, log_);
   services_ = std::make_unique<Services>(
       Services{.options = options_,
                .env = setup_.env,
                .loops = loops_,
                .clients = *clients_,
-               .dns = [this]() -> net::Resolver& {
-                 return *dns_[static_cast<std::size_t>(async::Loop::Current()->index())];
-               },
+               .dns = dns,
                .metrics = metrics_,
                .components = setup_.components,
                .names = nullptr,
                .peers = nullptr,
                .lookup = [this](const async::Context& context, const std::string& host,
                                 uint16_t port) { return Lookup(context, host, port); },
+               .cluster = cluster_.get(),
                .local_apps = this,
                .host_address = options_.env.host_ip,
                .host_name = HostName(),
@@ -130,6 +133,9 @@ void Host::CloseAll() {
   if (std::exchange(closed_, true)) return;
   // With the servers go the last requests, and with these the last users of Instances and clients.
   scaler_->Stop();
+  if (identities_) {
+    loops_.RunTaskOn(0, [&] { return identities_->Close(); });
+  }
   listeners_.reset();
   metrics_server_.reset();
   for (int i = 0; i < loops_.size(); ++i) {
@@ -141,6 +147,7 @@ void Host::CloseAll() {
   if (names_) {
     loops_.RunTaskOn(0, [&] { return CloseNameResolver(*names_); });
   }
+  loops_.RunTaskOn(0, [&] { return cluster_->Close(); });
   clients_->Close(std::chrono::milliseconds(100));
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.RunOn(i, [&] { dns_[static_cast<std::size_t>(i)].reset(); });
@@ -162,8 +169,8 @@ std::shared_ptr<blocks::invoke::Callee> Host::Find(std::string_view app_id,
 
 base::Status Host::Start() {
   const bool single = options_.apps_path.empty();
-  ASSIGN_OR_RETURN(config::Configuration process_configuration,
-                   config::LoadConfiguration(options_.configs, setup_.env));
+  ASSIGN_OR_RETURN(config::Configuration process_configuration, ProcessConfiguration());
+  RETURN_IF_ERROR(OpenIdentities());
   std::vector<InstanceConfig> configs;
   if (single) {
     ASSIGN_OR_RETURN(InstanceConfig config, ConfigFromOptions(options_, setup_.env, log_));
@@ -171,6 +178,11 @@ base::Status Host::Start() {
   } else {
     ASSIGN_OR_RETURN(Apps apps, ReadApps());
     configs = std::move(apps.configs);
+  }
+  RETURN_IF_ERROR(GiveIdentities(configs));
+  RETURN_IF_ERROR(FetchResources(configs));
+  if (options_.mode == config::Mode::kKubernetes && !configs.empty()) {
+    process_configuration = configs.front().configuration;
   }
   StartNameResolution(process_configuration);
   std::vector<std::string> app_ids;
@@ -191,11 +203,16 @@ base::Status Host::Start() {
     }
   }
   Publish();
+  http::ServerOptions grpc = GrpcOptions(options_);
+  grpc.on_tls_failure = [this](const net::Address& peer, const base::Error& error,
+                               const void* tag) { NoteRefusedPeer(peer, error, tag); };
+  const auto peer_tls = [this](const ListenerTag& tag) { return PeerTls(tag); };
   listeners_ =
       std::make_unique<Listeners>(loops_,
                                   Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_,
-                                                      &public_front_, scaler_.get()},
-                                  HttpOptions(options_), GrpcOptions(options_), log_);
+                                                      &public_front_, scaler_.get(), peer_tls},
+                                  HttpOptions(options_), grpc, log_);
+  renewing_ = listeners_.get();
   RETURN_IF_ERROR(OpenProcessPorts());
   std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : instances_) {
@@ -243,6 +260,7 @@ async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::C
 base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig config) {
   std::vector<InstanceConfig> configs;
   configs.push_back(std::move(config));
+  RETURN_IF_ERROR(FetchResources(configs));
   Started results;
   loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(configs), results); });
   return std::move(results.front());
@@ -265,6 +283,8 @@ void Host::StopInstances(std::vector<std::shared_ptr<Instance>> instances) {
   for (const auto& [instance, last] : stopping) {
     if (last) metrics_.DropApp(instance->app_id());
   }
+  instances.clear();
+  CloseUnusedIdentities();
 }
 
 bool Host::Reap() {

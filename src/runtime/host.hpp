@@ -16,7 +16,9 @@
 #include "config/options.hpp"
 #include "config/shared_app.hpp"
 #include "http/client_set.hpp"
+#include "runtime/cluster.hpp"
 #include "runtime/front.hpp"
+#include "runtime/identity_book.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/listeners.hpp"
 #include "runtime/metrics_server.hpp"
@@ -45,7 +47,13 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// replaced, missing ones end; the others are not touched. What cannot be read, or cannot start,
   /// leaves the app it is about as it was. Errors are logged. False if `superseded` said, after the
   /// folder was read, that it has changed again: then nothing was done, and another call is due.
-  bool ReloadApps(const std::function<bool()>& superseded = {});
+  bool ReloadApps(const std::function<bool()>& superseded = {}, bool everything = false);
+  /// Reads all files again, those of --apps-path among them, and brings the Instances in line in
+  /// the background. `everything`: asks secret stores again too, and whatever the Configuration
+  /// says of the feature HotReload. Otherwise as ReloadApps.
+  bool Reload(const std::function<bool()>& superseded = {}, bool everything = false);
+  /// The files and folders whose change calls for Reload; other ones after each Reload.
+  std::vector<std::string> WatchedPaths() const;
   /// Ends the apps that a reload took out, once their last request is over. False while some are
   /// left: call again in a while.
   bool Reap();
@@ -97,6 +105,22 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
                                                               const std::string& host,
                                                               uint16_t port);
   base::Result<Apps> ReadApps();
+  void Hand(std::shared_ptr<Instance> instance, DescriptionChange change, bool everything);
+  void WarnOnce(const std::vector<std::string>& warnings);
+  // Identities (host_identity.cpp).
+  base::Status OpenIdentities();
+  /// Gives every app that needs one its identity. The error is for --app-id alone: an app of many
+  /// is served without until sentry gives it one.
+  base::Status GiveIdentities(std::vector<InstanceConfig>& configs);
+  void CloseUnusedIdentities();
+  /// In Kubernetes mode, gives the apps what the operator says (host_operator.cpp). Those for which
+  /// it says nothing are taken out; the error is for when none is left.
+  base::Status FetchResources(std::vector<InstanceConfig>& configs);
+  /// What --config says, where it names files.
+  base::Result<config::Configuration> ProcessConfiguration() const;
+  base::Result<std::shared_ptr<const net::TlsContext>> PeerTls(const ListenerTag& tag) const;
+  void NoteRefusedPeer(const net::Address& peer, const base::Error& error, const void* tag) const;
+  void RenewPeers(const std::string& app_id);
 
   const Setup setup_;
   const config::Options& options_;
@@ -106,7 +130,9 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::vector<std::unique_ptr<net::Resolver>> dns_;
   std::unique_ptr<http::ClientSet> clients_;
   std::shared_ptr<contracts::NameResolver> names_;
+  std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Services> services_;
+  std::unique_ptr<IdentityBook> identities_;  // null where nobody needs one
 
   std::unique_ptr<Scaler> scaler_;
   Front http_front_;
@@ -114,8 +140,11 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   Front internal_front_;
   Front public_front_;
   std::unique_ptr<Listeners> listeners_;
+  std::atomic<Listeners*> renewing_{nullptr};  // listeners_, for the home loop
   std::unique_ptr<MetricsServer> metrics_server_;
 
+  std::vector<std::string> app_paths_;  // files and folders that apps name themselves
+  std::vector<std::string> warned_;     // about documents, when they were last read
   Ports ports_;
   bool closed_ = false;
   std::vector<std::shared_ptr<Instance>> instances_;          // main thread's list

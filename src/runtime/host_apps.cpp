@@ -21,13 +21,19 @@ async::Task<void> EndSubscriptions(Instance& instance, async::Duration grace) {
 base::Result<Host::Apps> Host::ReadApps() {
   ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
   for (const std::string& error : apps.errors) log_.Error(error);
-  ASSIGN_OR_RETURN(const config::Configuration configuration,
-                   config::LoadConfiguration(options_.configs, setup_.env));
+  ASSIGN_OR_RETURN(const config::Configuration configuration, ProcessConfiguration());
   ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
-  for (const std::string& warning : parsed.warnings) log_.Warning(warning);
+  WarnOnce(parsed.warnings);
   Apps out;
+  app_paths_.clear();
   out.unreadable = !apps.errors.empty();
+  const bool files = options_.mode != config::Mode::kKubernetes;
   for (const config::SharedApp& app : apps.apps) {
+    if (files) {
+      app_paths_.insert(app_paths_.end(), app.config.begin(), app.config.end());
+      const auto paths = app.resources_paths.value_or(std::vector<std::string>());
+      app_paths_.insert(app_paths_.end(), paths.begin(), paths.end());
+    }
     auto config = ConfigFromSharedApp(app, parsed, configuration, options_, setup_.env, log_);
     if (config) {
       out.configs.push_back(std::move(*config));
@@ -41,7 +47,7 @@ base::Result<Host::Apps> Host::ReadApps() {
   return out;
 }
 
-bool Host::ReloadApps(const std::function<bool()>& superseded) {
+bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything) {
   auto apps = ReadApps();
   // What was read may be half of what is being written, such as a file that was just emptied.
   if (superseded && superseded()) return false;
@@ -49,6 +55,7 @@ bool Host::ReloadApps(const std::function<bool()>& superseded) {
     log_.Error(base::StrCat("apps stay as they are: ", apps.error().message));
     return true;
   }
+  if (auto given = GiveIdentities(apps->configs); !given) log_.Error(given.error().message);
   std::vector<std::shared_ptr<Instance>> next;
   std::vector<std::shared_ptr<Instance>> gone;
   std::vector<std::shared_ptr<Instance>> fresh;
@@ -62,6 +69,12 @@ bool Host::ReloadApps(const std::function<bool()>& superseded) {
     const std::string app_id = config.app_id;
     auto old = old_form(app_id);
     if (old && old->config().fingerprint == config.fingerprint) {
+      DescriptionChange change;
+      if (options_.mode != config::Mode::kKubernetes) {
+        change.configuration = std::move(config.configuration);
+        change.resources = std::move(config.resources);
+      }
+      Hand(old, std::move(change), everything);
       next.push_back(std::move(old));
       continue;
     }

@@ -4,8 +4,11 @@
 
 #include "base/duration.hpp"
 #include "base/strings.hpp"
+#include "blocks/invoke/access_control.hpp"
 #include "net/tls.hpp"
+#include "runtime/identity.hpp"
 #include "runtime/instance_parts.hpp"
+#include "runtime/operator_source.hpp"
 
 namespace runtime {
 namespace {
@@ -35,21 +38,16 @@ telemetry::InstanceMetricsOptions MetricsOptions(const InstanceConfig& config,
   return out;
 }
 
-std::vector<api::ApiRule> Rules(const std::vector<config::ApiAccessRule>& rules) {
-  std::vector<api::ApiRule> out;
-  for (const config::ApiAccessRule& rule : rules) {
-    out.push_back({rule.name, rule.version, rule.protocol});
-  }
-  return out;
-}
-
 }  // namespace
 
 Instance::Instance(const Services& services, InstanceConfig config)
     : services_(services),
       config_(std::move(config)),
       log_(telemetry::Log("dapr.runtime").WithAppId(config_.app_id)),
-      parts_(std::make_unique<Parts>()) {}
+      parts_(std::make_unique<Parts>()),
+      wanted_{config_.configuration, config_.resources},
+      subscriptions_(wanted_.resources.subscriptions),
+      access_control_(wanted_.configuration.access_control) {}
 
 Instance::~Instance() = default;
 
@@ -61,6 +59,7 @@ async::Task<base::Result<std::shared_ptr<Instance>>> Instance::Start(const Servi
     co_await instance->Stop(std::chrono::milliseconds(500));
     co_return std::unexpected(std::move(status).error());
   }
+  if (auto& source = instance->config_.operator_source) source->Follow(instance);
   co_return instance;
 }
 
@@ -69,6 +68,9 @@ async::Task<base::Status> Instance::Init() {
   const config::Options& options = services_.options;
   CO_ASSIGN_OR_RETURN(parts.metrics, telemetry::InstanceMetrics::Create(
                                          services_.metrics, MetricsOptions(config_, options)));
+  if (config_.identity && parts.metrics->enabled()) {
+    config_.identity->CountIn(services_.metrics.App({.app_id = config_.app_id}));
+  }
   parts.tracer = telemetry::Tracer::FromSamplingRate(config_.configuration.tracing.sampling_rate);
 
   // Components before the target and the APIs: tokens may come from a secret store, and nobody may
@@ -82,9 +84,12 @@ async::Task<base::Status> Instance::Init() {
                           .registry = services_.components,
                           .env = services_.env,
                           .metrics = *parts.metrics,
-                          .log = log_};
+                          .log = log_,
+                          .retirement = parts.retirement};
   ComponentLoader loader(input);
-  CO_ASSIGN_OR_RETURN(parts.components, co_await loader.Load(patient));
+  CO_ASSIGN_OR_RETURN(ComponentSet components, co_await loader.Load(patient));
+  UseResiliency(config_.resources.resiliencies);
+  parts.generation = MakeGeneration(std::move(components), config_.configuration);
   CO_RETURN_IF_ERROR(co_await ResolveTokens());
 
   target::TargetConfig target = config_.target;
@@ -95,26 +100,20 @@ async::Task<base::Status> Instance::Init() {
                                                 .resolver = services_.dns,
                                                 .metrics = parts.metrics.get()});
 
-  parts.secrets = std::make_unique<blocks::secrets::SecretsBlock>(
-      parts.components.secret_stores, config_.configuration.secret_scopes, parts.metrics.get());
-  parts.publish = std::make_unique<blocks::pubsub::PublishBlock>(
-      blocks::pubsub::PublishBlock::Options{.pubsubs = parts.components.pubsubs,
-                                            .app_id = config_.app_id,
-                                            .metrics = parts.metrics.get(),
-                                            .tracer = &parts.tracer});
-  parts.outbox = std::make_unique<blocks::outbox::Outbox>(
-      config_.app_id, config_.app_namespace, parts.components.state_stores, *parts.publish);
-  parts.state = std::make_unique<blocks::state::StateBlock>(parts.components.state_stores,
-                                                            config_.app_id, parts.metrics.get());
   CO_RETURN_IF_ERROR(MakeInvocation());
   CO_RETURN_IF_ERROR(MakeSubscriptions());
   MakeMetadata();
-  MakeApis();
+  // Nobody reads it yet: the loops learn of this Instance later.
+  const auto apis = MakeApis(*parts.generation, config_.configuration);
+  for (int i = 0; i < services_.loops.size(); ++i) {
+    parts.here.push_back({parts.generation, apis});
+  }
 
   parts.metrics->TargetState(telemetry::TargetMetricState::kUnavailable);
   parts.target->Start([this](contracts::TargetState state) { OnTargetState(state); },
                       [this](bool healthy, std::string_view why) { OnAppHealth(healthy, why); });
-  parts.outbox->Start();
+  FollowEndpoints();
+  parts.generation->outbox->Start();
   StartSubscriptions();
   co_return base::Status();
 }
@@ -123,69 +122,63 @@ base::Status Instance::MakeInvocation() {
   namespace invoke = blocks::invoke;
   Parts& parts = *parts_;
   const auto max_message = static_cast<std::size_t>(services_.options.max_body_size);
-  parts.callee =
-      std::make_shared<invoke::Callee>(invoke::CalleeOptions{.app_id = config_.app_id,
-                                                             .app_namespace = config_.app_namespace,
-                                                             .max_message = max_message,
-                                                             .target = parts.target.get(),
-                                                             .metrics = parts.metrics.get(),
-                                                             .tracer = &parts.tracer});
+  const config::AccessControl& access = config_.configuration.access_control;
+  parts.callee = std::make_shared<invoke::Callee>(invoke::CalleeOptions{
+      .app_id = config_.app_id,
+      .app_namespace = config_.app_namespace,
+      .max_message = max_message,
+      .policy = invoke::AccessControl::Compile(access, !contracts::IsGrpc(config_.target.protocol),
+                                               parts.metrics.get(), log_),
+      .target = parts.target.get(),
+      .metrics = parts.metrics.get(),
+      .tracer = &parts.tracer});
   invoke::InvokeOptions options;
   options.app_id = config_.app_id;
   options.app_namespace = config_.app_namespace;
+  if (!access.trust_domain.empty()) options.trust_domain = access.trust_domain;
   options.host_address = services_.host_address;
   options.host_name = services_.host_name;
   options.max_message = max_message;
   parts.invoke = std::make_unique<invoke::InvokeBlock>(
-      std::move(options), invoke::InvokeServices{.loops = services_.loops,
-                                                 .clients = services_.clients,
-                                                 .peers = services_.peers,
-                                                 .lookup = services_.lookup,
-                                                 .self = parts.callee,
-                                                 .local_apps = services_.local_apps,
-                                                 .metrics = parts.metrics.get()});
-  std::vector<invoke::HttpEndpoint> endpoints;
-  for (const ResolvedHttpEndpoint& endpoint : parts.components.http_endpoints) {
-    invoke::HttpEndpoint out;
-    out.name = endpoint.name;
-    out.base_url = endpoint.base_url;
-    for (const auto& [name, value] : endpoint.headers) out.headers.Add(name, value);
-    if (!endpoint.root_ca_pem.empty() || !endpoint.certificate_pem.empty()) {
-      auto tls =
-          net::TlsContext::Client({.ca_pem = endpoint.root_ca_pem,
-                                   .identity = {endpoint.certificate_pem, endpoint.private_key_pem},
-                                   .alpn = {"http/1.1"}});
-      if (!tls) {
-        return base::Fail(tls.error().kind, base::StrCat("HTTPEndpoint ", endpoint.name,
-                                                         ": clientTLS: ", tls.error().message));
-      }
-      out.tls = std::move(*tls);
-    }
-    endpoints.push_back(std::move(out));
-  }
-  if (!endpoints.empty()) parts.invoke->SetEndpoints(std::move(endpoints));
+      std::move(options),
+      invoke::InvokeServices{.loops = services_.loops,
+                             .clients = services_.clients,
+                             .peers = services_.peers,
+                             .lookup = services_.lookup,
+                             .self = parts.callee,
+                             .local_apps = services_.local_apps,
+                             .security = config_.secure_peers ? config_.identity.get() : nullptr,
+                             .metrics = parts.metrics.get()});
+  SetEndpoints(parts.generation->components);
+  parts.invoke->SetPolicies(parts.policies);
   parts.api_proxy = std::make_unique<invoke::GrpcProxy>(*parts.invoke, &parts.tracer,
                                                         invoke::GrpcProxy::Side::kApi);
   parts.internal_proxy = std::make_unique<invoke::GrpcProxy>(*parts.invoke, &parts.tracer,
                                                              invoke::GrpcProxy::Side::kInternal);
   parts.internal_service = std::make_unique<invoke::InternalService>(parts.callee);
+  parts.internal_api = std::make_unique<grpc::Service>(grpc::Service::Options{
+      .max_message = max_message, .observer = nullptr, .fallback = parts.internal_proxy.get()});
+  parts.internal_service->Register(*parts.internal_api);
   return {};
 }
 
 void Instance::MakeMetadata() {
   Parts& parts = *parts_;
   blocks::meta::Providers providers;
-  providers.components = [&parts] {
+  providers.components = [this] {
     std::vector<blocks::meta::ComponentInfo> out;
-    for (const LoadedComponent& component : parts.components.loaded) {
-      out.push_back({component.name, component.type, component.version, component.capabilities});
+    for (const LiveComponent& component : OnThisLoop().generation->components.live) {
+      const LoadedComponent& info = component.info;
+      out.push_back({info.name, info.type, info.version, info.capabilities});
     }
     return out;
   };
   providers.subscriptions = [this] { return ListSubscriptions(); };
-  providers.http_endpoints = [&parts] {
+  providers.http_endpoints = [this] {
     std::vector<std::string> out;
-    for (const auto& endpoint : parts.components.http_endpoints) out.push_back(endpoint.name);
+    for (const auto& endpoint : OnThisLoop().generation->components.http_endpoints) {
+      out.push_back(endpoint.name);
+    }
     return out;
   };
   providers.app_connection = [&parts] {
@@ -205,12 +198,10 @@ void Instance::MakeMetadata() {
     }
     return out;
   };
-  providers.enabled_features = [this] {
-    std::vector<std::string> out;
-    for (const config::Feature& feature : config_.configuration.features) {
-      if (feature.enabled) out.push_back(feature.name);
-    }
-    return out;
+  providers.enabled_features = [this] { return OnThisLoop().generation->features; };
+  providers.resiliencies = [&parts] {
+    const auto policies = parts.invoke->CurrentPolicies();
+    return policies ? policies->names() : std::vector<std::string>();
   };
   providers.shutdown = services_.request_shutdown;
   blocks::meta::MetadataBlock::Options options;
@@ -226,49 +217,10 @@ void Instance::MakeMetadata() {
       std::make_unique<blocks::meta::MetadataBlock>(std::move(options), std::move(providers));
 }
 
-void Instance::MakeApis() {
-  Parts& parts = *parts_;
-  const config::Options& options = services_.options;
-  const config::ApiLogging& logging = config_.configuration.api_logging;
-  parts.http_log = parts.http_log.WithAppId(config_.app_id);
-  parts.grpc_log = parts.grpc_log.WithAppId(config_.app_id);
-  const bool log_calls = options.enable_api_logging.value_or(logging.enabled.value_or(false));
-  parts.context =
-      api::AppContext{.app_id = config_.app_id,
-                      .app_namespace = config_.app_namespace,
-                      .state = parts.state.get(),
-                      .secrets = parts.secrets.get(),
-                      .publish = parts.publish.get(),
-                      .subscriptions = parts.subscriptions.get(),
-                      .invoke = parts.invoke.get(),
-                      .callee = parts.callee.get(),
-                      .metadata = parts.metadata.get(),
-                      .metrics = parts.metrics.get(),
-                      .http_log = log_calls ? &parts.http_log : nullptr,
-                      .grpc_log = log_calls ? &parts.grpc_log : nullptr,
-                      .tracer = &parts.tracer,
-                      .api_tokens = api_tokens_,
-                      .allowed = Rules(config_.configuration.api_allowed),
-                      .denied = Rules(config_.configuration.api_denied),
-                      .cors_origins = options.allowed_origins,
-                      .max_body_bytes = static_cast<std::size_t>(options.max_body_size),
-                      .max_header_bytes = static_cast<std::size_t>(options.read_buffer_size),
-                      .log_obfuscate_urls = logging.obfuscate_urls.value_or(false),
-                      .log_omit_health_checks = logging.omit_health_checks.value_or(false)};
-  parts.http_api = std::make_unique<api::HttpApi>(parts.context);
-  parts.public_api = std::make_unique<api::PublicApi>(parts.context);
-  parts.grpc_api = std::make_unique<api::GrpcApi>(parts.context, parts.api_proxy.get());
-  parts.internal_api = std::make_unique<grpc::Service>(
-      grpc::Service::Options{.max_message = parts.context.max_body_bytes,
-                             .observer = nullptr,
-                             .fallback = parts.internal_proxy.get()});
-  parts.internal_service->Register(*parts.internal_api);
-}
-
 // === secrets the app's description refers to ===
 
 async::Task<base::Result<std::string>> Instance::Secret(const config::StoreSecretRef& ref) {
-  const ComponentSet& components = parts_->components;
+  const ComponentSet& components = parts_->generation->components;
   contracts::SecretStore* store = components.FindSecretStore(ref.store);
   // One secret store needs no name.
   if (ref.store.empty() && components.secret_stores.size() == 1) {
@@ -314,19 +266,6 @@ async::Task<base::Status> Instance::ResolveTokens() {
 blocks::invoke::Callee& Instance::callee() {
   return *parts_->callee;
 }
-http::Handler& Instance::http_api() {
-  return *parts_->http_api;
-}
-http::Handler& Instance::grpc_api() {
-  return *parts_->grpc_api;
-}
-http::Handler& Instance::internal_api() {
-  return *parts_->internal_api;
-}
-http::Handler& Instance::public_api() {
-  return *parts_->public_api;
-}
-
 void Instance::MarkReady() {
   parts_->metadata->health().MarkOutboundReady();
   parts_->metadata->health().MarkReady();
@@ -390,12 +329,15 @@ async::Task<void> Instance::Stop(async::Duration grace) {
       async::Loop::Current()->After(std::max<async::Duration>(grace, std::chrono::seconds(1))));
   Parts& parts = *parts_;
   if (parts.metadata) parts.metadata->health().MarkNotReady();
+  if (config_.operator_source) co_await config_.operator_source->Close();
   if (parts.subscriptions) co_await parts.subscriptions->Stop(grace);
   if (parts.target) co_await parts.target->Stop(context);
   const async::Context patient;
   co_await gate_.Close(patient);
-  if (parts.outbox) co_await parts.outbox->Close(context);
-  co_await parts.components.Close(context);
+  co_await Drop();
+  if (!co_await parts.retirement.Close(context)) {
+    log_.Warning("some components are still in use at the end");
+  }
 }
 
 }  // namespace runtime

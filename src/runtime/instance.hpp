@@ -20,6 +20,7 @@
 #include "config/resources.hpp"
 #include "config/shared_app.hpp"
 #include "http/exchange.hpp"
+#include "runtime/description.hpp"
 #include "runtime/services.hpp"
 #include "target/target.hpp"
 
@@ -28,6 +29,9 @@ class Callee;
 }
 
 namespace runtime {
+
+class Identity;
+class OperatorSource;
 
 /// One app as its operator described it (--app-id and flags, or a SharedApp document).
 struct InstanceConfig {
@@ -42,10 +46,19 @@ struct InstanceConfig {
   int64_t max_in_flight = 0;                                    // requests; 0 = unlimited
   int64_t max_body_memory = 0;  // bytes of request bodies (Instance::BodyCost); 0 = unlimited
   config::AppWake app_wake = config::AppWake::kRequest;
-  std::string discovery_cache;  // "file:DIR"; empty = nothing is remembered
-  std::string fingerprint;      // changes when the description does
+  std::string discovery_cache;    // a config::DiscoveryPlace; empty = nothing is kept
+  std::string sentry_token_file;  // of this app alone; empty: the process's
+  /// Null where neither other runtimes nor the control plane ask for one. Several forms of one app
+  /// share it.
+  std::shared_ptr<Identity> identity;
+  bool secure_peers = false;  // TLS from and to other runtimes, with the identity
+  // Kubernetes mode: the name of the app's Configuration, and who brings it and the resources.
+  std::string configuration_name;
+  std::shared_ptr<OperatorSource> operator_source;
+  std::string fingerprint;  // changes when the description does
 };
 
+class ComponentSet;
 class WaitingWork;
 
 class Instance : public std::enable_shared_from_this<Instance> {
@@ -63,10 +76,27 @@ class Instance : public std::enable_shared_from_this<Instance> {
 
   /// The side that peers call.
   blocks::invoke::Callee& callee();
+  /// The APIs as they are now: for this turn of the loop, or as long as the hold lasts.
   http::Handler& http_api();
   http::Handler& grpc_api();
   http::Handler& internal_api();
   http::Handler& public_api();
+  /// What a request keeps until it is over, so that a reload takes nothing from under it. Loops.
+  struct Hold {
+    std::shared_ptr<const void> apis;
+    std::shared_ptr<const void> generation;  // components, and the blocks that use them
+  };
+  Hold TakeHold() const;
+
+  /// Brings the app in line with a new description, in the background: what has not changed goes on
+  /// untouched, requests in flight keep what they began with. Changes are taken one after another;
+  /// of several that wait the newest counts. What cannot be used is logged and leaves what it is
+  /// about as it was. Home loop.
+  void Reload(DescriptionChange change);
+  /// Waits until all that was given to Reload is in effect. False if the context ended before.
+  async::Task<bool> Reloaded(const async::Context& context);
+  /// The newest description, as it was given by Start and Reload. Home loop.
+  const Description& description() const { return wanted_; }
 
   /// Takes part in peers' name resolution from now on. Home loop.
   void StartAnnouncing(uint16_t internal_port);
@@ -107,16 +137,39 @@ class Instance : public std::enable_shared_from_this<Instance> {
   async::Task<void> Stop(async::Duration grace);
 
  private:
-  struct Parts;  // blocks and APIs
+  struct Parts;       // what lasts as long as the Instance
+  struct Generation;  // what a reload replaces: components and what uses them
+  struct Apis;        // the same: the APIs on top
+  struct Here;        // what one loop has of both
   Instance(const Services& services, InstanceConfig config);
   async::Task<base::Status> Init();
+  std::shared_ptr<Generation> MakeGeneration(ComponentSet components,
+                                             const config::Configuration& configuration);
+  std::shared_ptr<Apis> MakeApis(const Generation& generation,
+                                 const config::Configuration& configuration);
+  const Here& OnThisLoop() const;
   base::Status MakeInvocation();
+  void SetEndpoints(const ComponentSet& components);
+  void UseResiliency(const std::vector<config::Resiliency>& resources);
+  template <class T>
+  std::vector<T> UnderPolicies(const std::vector<T>& components);
   void MakeMetadata();
-  void MakeApis();
   async::Task<base::Status> ResolveTokens();
   async::Task<base::Result<std::string>> Secret(const config::StoreSecretRef& ref);
+  void StartReload();
+  async::Task<void> ApplyWanted();
+  async::Task<void> ApplyOnce();
+  async::Task<void> Swap(std::shared_ptr<Generation> generation, std::shared_ptr<Apis> apis);
+  async::Task<void> Drop();
+  void ApplyConfiguration(const config::Configuration& configuration);
+  std::vector<config::Subscription> Usable(const std::vector<config::Subscription>& wanted) const;
+  async::Task<void> TryAgainLater();
   base::Status MakeSubscriptions();
   void StartSubscriptions();
+  base::Status OpenMemory();
+  async::Task<void> Remember();
+  async::Task<void> KeepAnswers();
+  void FollowEndpoints();
   bool UseSubscriptions(const std::string& answer);
   std::vector<blocks::meta::Subscription> ListSubscriptions() const;
   void OnTargetState(contracts::TargetState state);
@@ -135,7 +188,19 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::atomic<int64_t> body_memory_{0};
   async::Gate gate_;  // background work, home loop
   // Home loop.
+  Description wanted_;
+  std::vector<config::Subscription> subscriptions_;  // as they are served
+  config::AccessControl access_control_;             // the same
+  std::vector<config::Resiliency> resiliencies_;     // the same
+  bool reload_due_ = false;
+  bool reloading_ = false;
+  bool secrets_changed_ = false;
+  bool incomplete_ = false;  // something could not be brought in line
+  bool trying_again_ = false;
+  async::Duration try_again_{0};
+  async::Event reloaded_;
   bool asking_ = false;
+  bool keeping_ = false;
   bool ask_when_healthy_ = false;
   bool app_healthy_ = false;    // its health check says so
   bool ask_when_sure_ = false;  // something in front of the app says it is not there

@@ -46,6 +46,7 @@ std::string Fingerprint(const config::SharedApp& app) {
   add_port(app.ports.internal);
   add(app.wake ? static_cast<int>(*app.wake) : -1);
   add(app.discovery_cache.value_or("-"));
+  add(app.sentry_token_file);
   add(app.limits.in_flight);
   add(app.limits.body_memory);
   for (const std::string& path : app.resources_paths.value_or(std::vector<std::string>()))
@@ -53,14 +54,19 @@ std::string Fingerprint(const config::SharedApp& app) {
   return text;
 }
 
+// In Kubernetes mode the operator gives the app its Configuration, by the first of these names, and
+// its resources.
+bool FromOperator(const config::Options& options, const std::vector<std::string>& names,
+                  InstanceConfig& out) {
+  if (options.mode != config::Mode::kKubernetes) return false;
+  if (!names.empty()) out.configuration_name = names.front();
+  return true;
+}
+
+}  // namespace
+
 // What keeps callers out and is not built yet: serving without it would be worse than not serving.
 base::Status RefuseUnenforced(const config::Configuration& configuration) {
-  const config::AccessControl& access = configuration.access_control;
-  if (!access.policies.empty() || !base::EqualsIgnoreCase(access.default_action, "allow")) {
-    return base::Fail(base::Kind::kUnimplemented,
-                      "the Configuration restricts callers in spec.accessControl, which this "
-                      "version cannot enforce yet: remove it, and keep callers out by other means");
-  }
   for (const auto* pipeline : {&configuration.http_pipeline, &configuration.app_http_pipeline}) {
     if (pipeline->empty()) continue;
     return base::Fail(
@@ -71,7 +77,13 @@ base::Status RefuseUnenforced(const config::Configuration& configuration) {
   return {};
 }
 
-}  // namespace
+base::Result<config::Configuration> ReadConfiguration(const std::vector<std::string>& files,
+                                                      const config::Env& env) {
+  ASSIGN_OR_RETURN(config::Configuration configuration, config::LoadConfiguration(files, env));
+  RETURN_IF_ERROR(RefuseUnenforced(configuration));
+  config::ApplyOtelEnv(env, configuration);
+  return configuration;
+}
 
 base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
                                                const config::Env& env, const telemetry::Log& log) {
@@ -88,9 +100,8 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
   out.discovery_cache = options.discovery_cache;
   if (!options.env.dapr_api_token.empty()) out.tokens.push_back({options.env.dapr_api_token, {}});
   if (options.internal_grpc_port != 0) out.internal_port = options.internal_grpc_port;
-  ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(options.configs, env));
-  RETURN_IF_ERROR(RefuseUnenforced(out.configuration));
-  config::ApplyOtelEnv(env, out.configuration);
+  if (FromOperator(options, options.configs, out)) return out;
+  ASSIGN_OR_RETURN(out.configuration, ReadConfiguration(options.configs, env));
   ASSIGN_OR_RETURN(out.resources, config::LoadResources(options.resources_paths,
                                                         options.env.namespace_name, out.app_id));
   for (const std::string& warning : out.resources.warnings) log.Warning(warning);
@@ -120,9 +131,11 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
   out.http_port = app.ports.http;
   out.grpc_port = app.ports.grpc;
   out.internal_port = app.ports.internal;
+  out.sentry_token_file = app.sentry_token_file;
   out.max_in_flight = app.limits.in_flight;
   out.max_body_memory = app.limits.body_memory;
   out.fingerprint = Fingerprint(app);
+  if (FromOperator(options, app.config.empty() ? options.configs : app.config, out)) return out;
   out.configuration = configuration;
   if (!app.config.empty()) {
     ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(app.config, env));

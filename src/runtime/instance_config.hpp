@@ -10,7 +10,15 @@
 
 namespace runtime {
 
-/// The one app of --app-id. Reads its Configuration and resources.
+/// Refuses a Configuration that keeps callers out by what this version cannot do.
+base::Status RefuseUnenforced(const config::Configuration& configuration);
+
+/// What the files of --config say, ready for use.
+base::Result<config::Configuration> ReadConfiguration(const std::vector<std::string>& files,
+                                                      const config::Env& env);
+
+/// The one app of --app-id. Reads its Configuration and resources, but in Kubernetes mode, where
+/// the operator gives them to the app once it has its identity (OperatorSource).
 base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
                                                const config::Env& env, const telemetry::Log& log);
 

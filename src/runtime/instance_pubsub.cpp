@@ -67,37 +67,19 @@ base::Status Instance::MakeSubscriptions() {
           std::move(options),
           {.loops = services_.loops,
            .target = *parts.target,
-           .publish = *parts.publish,
+           .publish = parts.generation->publish,
            .metrics = parts.metrics.get(),
            .tracer = &parts.tracer,
            .log =
                telemetry::Log("dapr.runtime.processor.subscription").WithAppId(config_.app_id)}));
   parts.waiting = std::make_unique<WaitingWork>(*parts.subscriptions, *parts.target);
-  ASSIGN_OR_RETURN(parts.discovery,
-                   pubsub::DiscoveryCache::Open(config_.discovery_cache, config_.app_id));
-  return {};
+  return OpenMemory();
 }
 
 void Instance::StartSubscriptions() {
   Parts& parts = *parts_;
   parts.subscriptions->Start();
-  if (!parts.discovery.enabled()) return;
-  auto remembered = parts.discovery.Load();
-  if (!remembered) {
-    if (remembered.error().kind != base::Kind::kNotFound) {
-      log_.Warning(
-          base::StrCat("what the app wanted is not remembered: ", remembered.error().message));
-    }
-    return;
-  }
-  if (remembered->grpc != contracts::IsGrpc(config_.target.protocol)) return;
-  answers_ = std::move(*remembered);
-  if (!answers_.subscriptions || !services_.options.ask_app_subscribe) return;
-  if (UseSubscriptions(*answers_.subscriptions)) {
-    log_.Info(base::StrCat("the app's subscriptions are remembered from ", parts.discovery.file()));
-  } else {
-    answers_ = {};
-  }
+  if (parts.discovery.enabled()) gate_.Spawn(Remember());
 }
 
 bool Instance::UseSubscriptions(const std::string& answer) {
@@ -206,10 +188,7 @@ async::Task<void> Instance::AskApp() {
   }
   if (!usable || answers == answers_) co_return;
   answers_ = std::move(answers);
-  if (!parts_->discovery.enabled()) co_return;
-  if (auto stored = parts_->discovery.Store(answers_); !stored) {
-    log_.Warning(base::StrCat("what the app wants is not remembered: ", stored.error().message));
-  }
+  co_await KeepAnswers();
 }
 
 }  // namespace runtime

@@ -12,7 +12,10 @@ namespace runtime {
 Listeners::Listeners(async::LoopGroup& loops, const Handlers& handlers,
                      const http::ServerOptions& http, const http::ServerOptions& grpc,
                      telemetry::Log log)
-    : loops_(loops), log_(std::move(log)), per_loop_(static_cast<std::size_t>(loops.size())) {
+    : loops_(loops),
+      peer_tls_(handlers.peer_tls),
+      log_(std::move(log)),
+      per_loop_(static_cast<std::size_t>(loops.size())) {
   for (int i = 0; i < loops.size(); ++i) {
     loops.RunOn(i, [&] {
       async::Loop& loop = loops.at(i);
@@ -86,8 +89,19 @@ base::Status Listeners::Accept(const Group& group, int loop) {
   http::Server* server = per_loop_[at].servers[static_cast<std::size_t>(group.tag->port)].get();
   return group.per_loop[at]->Start(
       loops_.at(loop),
-      [server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
-        server->Serve(std::move(stream), nullptr, tag);
+      [this, server, tag = group.tag](std::unique_ptr<net::Stream> stream) {
+        std::shared_ptr<const net::TlsContext> tls;
+        if (tag->port == Port::kInternal && peer_tls_) {
+          auto context = peer_tls_(*tag);
+          if (!context) {
+            log_.RateLimited("no_identity", 1)
+                .Warning(base::StrCat("refused a connection to the internal port of app ",
+                                      tag->app_id, ": ", context.error().message));
+            return;
+          }
+          tls = std::move(*context);
+        }
+        server->Serve(std::move(stream), std::move(tls), tag);
       },
       [log = log_](const std::string& warning) { log.Warning(warning); });
 }
@@ -140,6 +154,18 @@ void Listeners::CloseApp(const std::string& app_id, const std::vector<Wanted>& k
     CloseGroup(group);
     return true;
   });
+}
+
+void Listeners::RenewPeers(const std::string& app_id) {
+  for (int i = 0; i < loops_.size(); ++i) {
+    loops_.at(i).Post([this, i, app_id] {
+      auto& servers = per_loop_[static_cast<std::size_t>(i)].servers;
+      const auto& server = servers[static_cast<std::size_t>(Port::kInternal)];
+      if (!server) return;
+      server->RenewTls(
+          [&](const void* tag) { return static_cast<const ListenerTag*>(tag)->app_id == app_id; });
+    });
+  }
 }
 
 void Listeners::CloseAll() {

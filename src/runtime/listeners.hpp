@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -27,6 +28,10 @@ class Listeners {
     http::Handler* internal;
     http::Handler* public_api;
     http::Handler* scaler;
+    /// TLS for the next connection to an internal port, null for plaintext; an error refuses it. On
+    /// the connection's loop. Empty: all in plaintext.
+    std::function<base::Result<std::shared_ptr<const net::TlsContext>>(const ListenerTag&)>
+        peer_tls;
   };
   Listeners(async::LoopGroup& loops, const Handlers& handlers, const http::ServerOptions& http,
             const http::ServerOptions& grpc, telemetry::Log log);
@@ -50,6 +55,9 @@ class Listeners {
   base::Status StartAccepting();
   /// Stops the listeners of one app that has ports of its own, but for those in `keep`.
   void CloseApp(const std::string& app_id, const std::vector<Wanted>& keep);
+  /// Ends the TLS connections of an app's peers gracefully, so that they shake hands again. Any
+  /// thread; done a little later.
+  void RenewPeers(const std::string& app_id);
   /// Stops accepting everywhere.
   void CloseAll();
   /// Ends all connections: what is in flight may finish until `grace` has passed.
@@ -77,6 +85,7 @@ class Listeners {
   static async::Task<void> DrainLoop(PerLoop& part, async::TimePoint until, std::size_t& cut);
 
   async::LoopGroup& loops_;
+  const decltype(Handlers::peer_tls) peer_tls_;
   telemetry::Log log_;
   std::vector<PerLoop> per_loop_;
   std::list<Group> groups_;

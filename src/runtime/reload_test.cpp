@@ -1,7 +1,7 @@
 // The folder of --apps-path changes under a running Host.
 #include <poll.h>
 
-#include "runtime/folder_watch.hpp"
+#include "runtime/path_watch.hpp"
 #include "runtime/runtime_test_util.hpp"
 
 namespace runtime::test {
@@ -170,15 +170,17 @@ TEST(Reload, PortsMoveBetweenAppsAndStayOpenWhereTheyDoNotChange) {
   EXPECT_EQ(id(), R"({"id":"two",)");
 }
 
-bool Changed(FolderWatch& watch) {
+bool Changed(PathWatch& watch) {
   pollfd fd{watch.fd(), POLLIN, 0};
   // Nothing to wait for: events are queued by the time the system call that caused them returns.
   return poll(&fd, 1, 0) == 1 && watch.Changed();
 }
 
-TEST(FolderWatch, SeesFilesComeChangeAndGo) {
+TEST(PathWatch, SeesFilesComeChangeAndGo) {
   Folder folder;
-  FolderWatch watch(folder.path);
+  PathWatch watch;
+  EXPECT_TRUE(watch.Watch({folder.path}));
+  EXPECT_FALSE(watch.Watch({folder.path}));
   EXPECT_FALSE(Changed(watch));
   folder.Write("a.yaml", "x");
   EXPECT_TRUE(Changed(watch));
@@ -187,7 +189,48 @@ TEST(FolderWatch, SeesFilesComeChangeAndGo) {
   EXPECT_TRUE(Changed(watch));
 }
 
-TEST(FolderWatch, FollowsLinksThatAreSwapped) {
+TEST(PathWatch, SeesOnlyTheFilesThatAreAskedFor) {
+  Folder folder;
+  folder.Write("config.yaml", "x");
+  PathWatch file;
+  file.Watch({folder.path + "/config.yaml"});
+  PathWatch documents;
+  documents.Watch({folder.path});
+  folder.Write("other.yaml", "x");
+  EXPECT_FALSE(Changed(file));
+  EXPECT_TRUE(Changed(documents));
+  folder.Write("notes.txt", "x");
+  EXPECT_FALSE(Changed(documents));
+  folder.Write("config.yaml", "y");
+  EXPECT_TRUE(Changed(file));
+  // Replaced, as editors do.
+  std::filesystem::rename(folder.path + "/other.yaml", folder.path + "/config.yaml");
+  EXPECT_TRUE(Changed(file));
+  EXPECT_TRUE(Changed(documents));
+}
+
+TEST(PathWatch, HalfAReplacementTakesLonger) {
+  using std::chrono::milliseconds;
+  Folder folder;
+  PathWatch watch;
+  watch.Watch({folder.path});
+  {
+    std::ofstream open(folder.path + "/a.yaml");
+    open << "x" << std::flush;
+    EXPECT_TRUE(Changed(watch));
+    EXPECT_EQ(watch.Pause(), milliseconds(1000));
+  }
+  EXPECT_TRUE(Changed(watch));
+  EXPECT_EQ(watch.Pause(), milliseconds(10));
+  folder.Remove("a.yaml");
+  EXPECT_TRUE(Changed(watch));
+  EXPECT_EQ(watch.Pause(), milliseconds(100));
+  folder.Write("a.yaml", "y");
+  EXPECT_TRUE(Changed(watch));
+  EXPECT_EQ(watch.Pause(), milliseconds(10));
+}
+
+TEST(PathWatch, FollowsLinksThatAreSwapped) {
   namespace fs = std::filesystem;
   Folder root;
   for (const char* name : {"v1", "v2", "v3"}) fs::create_directory(root.path + "/" + name);
@@ -197,8 +240,10 @@ TEST(FolderWatch, FollowsLinksThatAreSwapped) {
   };
   swap("v1");
   fs::create_symlink("..data", root.path + "/apps");
-  FolderWatch link(root.path + "/apps");
-  FolderWatch data(root.path + "/..data/");
+  PathWatch link;
+  link.Watch({root.path + "/apps"});
+  PathWatch data;
+  data.Watch({root.path + "/..data/"});
   swap("v2");
   EXPECT_TRUE(Changed(link));
   EXPECT_TRUE(Changed(data));

@@ -19,6 +19,8 @@
 
 namespace runtime {
 
+class Cluster;
+
 struct Services {
   const config::Options& options;
   const config::Env& env;
@@ -34,6 +36,8 @@ struct Services {
   std::shared_ptr<blocks::invoke::PeerDirectory> peers;
   /// Addresses of hosts named in URLs and HTTPEndpoints.
   blocks::invoke::AddressLookup lookup;
+  /// The Kubernetes API; never null.
+  Cluster* cluster = nullptr;
   /// Finds apps of this process.
   const blocks::invoke::LocalApps* local_apps = nullptr;
   /// The address peers reach this process by.

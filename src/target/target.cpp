@@ -205,8 +205,8 @@ async::Task<void> Target::Watch() {
   async::TimePoint probed{};    // when the last probe ended
   async::TimePoint probe_at{};  // when the next one is due
   while (!gate_.closing()) {
-    if (!literal_ && home_.now() >= refresh_at_) co_await Refresh(context);
-    async::TimePoint next = literal_ ? async::kForever : refresh_at_;
+    if (!literal_ && !given_ && home_.now() >= refresh_at_) co_await Refresh(context);
+    async::TimePoint next = literal_ || given_ ? async::kForever : refresh_at_;
     if (state() == TargetState::kReady) {
       wait = kFirstProbeWait;
       probe_at = {};
@@ -252,6 +252,7 @@ async::Task<bool> Target::Probe(const async::Context& context) {
 async::Task<void> Target::Refresh(const async::Context& context) {
   const async::Context attempt = context.Until(home_.After(kResolveTimeout));
   auto resolved = co_await services_.resolver().Resolve(attempt, config_.host, config_.port);
+  if (given_) co_return;
   // An app that is away may come back at another address, and shall be found within a second.
   const async::TimePoint soon =
       home_.After(state() == TargetState::kReady ? kRefreshWait : kRefreshWaitAway);
@@ -263,6 +264,35 @@ async::Task<void> Target::Refresh(const async::Context& context) {
   refresh_at_ = home_.After(base::Jitter(async::Duration(kRefreshWait)));
   // A name that is gone means no endpoints; a resolver that is down changes nothing.
   if (resolved.error().kind == base::Kind::kNotFound) Publish({});
+}
+
+// === endpoints that are given ===
+
+void Target::UseAddresses(std::vector<net::Address> addresses) {
+  if (stopping_ || literal_) return;
+  given_ = true;
+  Publish(std::move(addresses));
+  // A probe on its way may hang at an address that is gone; the new ones do not wait for it.
+  constexpr int kProbesAtOnce = 4;
+  if (config_.probe && state() != TargetState::kReady && endpoint_count() > 0 &&
+      home_.now() >= refused_until_ && given_probes_ < kProbesAtOnce) {
+    ++given_probes_;
+    if (!gate_.Spawn(ProbeGiven())) --given_probes_;
+  }
+  poke_.Pulse();
+}
+
+async::Task<void> Target::ProbeGiven() {
+  const bool reached = co_await Probe(gate_.context());
+  --given_probes_;
+  if (reached && !gate_.closing()) SetState(TargetState::kReady);
+  poke_.Pulse();
+}
+
+void Target::UseNameResolution() {
+  if (!std::exchange(given_, false)) return;
+  refresh_at_ = {};
+  poke_.Pulse();
 }
 
 void Target::Publish(std::vector<net::Address> addresses) {

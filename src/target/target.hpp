@@ -76,6 +76,11 @@ class Target final : public contracts::AppTarget {
                                                          http::RequestHead head, http::Body* body,
                                                          http::InterimObserver* interim) override;
   void ReportUnavailable() override;
+  /// Whoever watches the app's endpoints gives them here; from now on they count in place of name
+  /// resolution. None: the app is away at once. No effect where the host is an IP. Home loop.
+  void UseAddresses(std::vector<net::Address> addresses);
+  /// Back to name resolution. Home loop.
+  void UseNameResolution();
   /// While set, the app's return is noticed within a second: work from elsewhere waits for it. Any
   /// thread.
   void SetEager(bool eager) { eager_.store(eager, std::memory_order_relaxed); }
@@ -116,6 +121,7 @@ class Target final : public contracts::AppTarget {
                                                             http::InterimObserver* interim);
   async::Task<base::Result<contracts::AppResponse>> RefuseUnhealthy();
   async::Task<bool> Probe(const async::Context& context);
+  async::Task<void> ProbeGiven();
   async::Task<void> Refresh(const async::Context& context);
   void Publish(std::vector<net::Address> addresses);
   void SetState(contracts::TargetState state);
@@ -158,6 +164,8 @@ class Target final : public contracts::AppTarget {
   std::shared_ptr<Self> self_;
   async::TimePoint refresh_at_{};
   bool literal_ = false;
+  bool given_ = false;  // the addresses are given, not resolved
+  int given_probes_ = 0;
   // After an activator's word a connection alone proves little: it is not looked for before.
   async::TimePoint refused_until_{};
   async::Duration refused_wait_{0};

@@ -251,5 +251,51 @@ TEST(Target, NamesAreResolved) {
   EXPECT_EQ(fixture.Get(1), "hello");
 }
 
+TEST(Target, GivenEndpointsCountInPlaceOfTheName) {
+  Fixture fixture;
+  App named(fixture.loops);
+  App given(fixture.loops);
+  named.Start();
+  given.Start();
+  fixture.Make({.host = "localhost", .port = named.port, .api_token = "secret"});
+  fixture.WaitFor(TargetState::kReady);
+  const auto use = [&](std::vector<net::Address> addresses) {
+    fixture.loops.RunOn(0, [&] { fixture.target->UseAddresses(std::move(addresses)); });
+  };
+  const auto there = *net::Address::FromIp("127.0.0.1", given.port);
+  use({there});
+  EXPECT_EQ(fixture.Get(1), "hello");
+  EXPECT_EQ(given.token, "secret");
+  EXPECT_EQ(named.token, "");
+  use({});
+  EXPECT_EQ(fixture.target->state(), TargetState::kUnavailable) << "at once";
+  EXPECT_EQ(fixture.Get(0), "");
+  use({there});
+  fixture.WaitFor(TargetState::kReady);
+  EXPECT_EQ(fixture.Get(0), "hello");
+  EXPECT_EQ(named.token, "");
+  fixture.loops.RunOn(0, [&] { fixture.target->UseNameResolution(); });
+  const auto until = async::Clock::now() + std::chrono::seconds(5);
+  while (named.token.empty() && async::Clock::now() < until) fixture.Get(1);
+  EXPECT_EQ(named.token, "secret");
+}
+
+TEST(Target, AnAppThatReturnsElsewhereIsFoundAtOnce) {
+  Fixture fixture;
+  App app(fixture.loops);
+  fixture.Make({.host = "localhost", .port = app.port});
+  const auto use = [&](std::vector<net::Address> addresses) {
+    fixture.loops.RunOn(0, [&] { fixture.target->UseAddresses(std::move(addresses)); });
+  };
+  // Nobody answers there at all: a probe hangs until its end.
+  use({*net::Address::FromIp("192.0.2.1", 9)});
+  EXPECT_EQ(fixture.target->state(), TargetState::kUnavailable);
+  app.Start();
+  const auto began = async::Clock::now();
+  use({*net::Address::FromIp("127.0.0.1", app.port)});
+  fixture.WaitFor(TargetState::kReady);
+  EXPECT_LT(async::Clock::now() - began, milliseconds(500));
+}
+
 }  // namespace
 }  // namespace target

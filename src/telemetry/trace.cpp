@@ -178,21 +178,21 @@ std::string SpanIdHex(const TraceContext& context) {
 Tracer Tracer::FromSamplingRate(std::string_view sampling_rate) {
   Tracer tracer;
   tracer.rate_ = std::clamp(base::ParseDouble(sampling_rate).value_or(kDefaultRate), 0.0, 1.0);
-  tracer.enabled_ = tracer.rate_ > 0;
   return tracer;
 }
 
 bool Tracer::ShouldSample(const std::array<uint8_t, 16>& trace_id) const {
-  if (rate_ >= 1) return true;
+  const double rate = sampling_rate();
+  if (rate >= 1) return true;
   // The lower half of the id, without its top bit, against the same share of that range: the rule
   // of the OpenTelemetry libraries, so that runtimes with one rate agree on each trace.
   uint64_t value = 0;
   for (size_t i = 8; i < 16; ++i) value = value << 8 | trace_id[i];
-  return (value >> 1) < static_cast<uint64_t>(rate_ * 9223372036854775808.0);
+  return (value >> 1) < static_cast<uint64_t>(rate * 9223372036854775808.0);
 }
 
 TraceContext Tracer::StartSpan(const TraceContext& parent) const {
-  if (!enabled_) return parent;
+  if (!enabled()) return parent;
   TraceContext context;
   if (parent.IsValid()) {
     context = parent;

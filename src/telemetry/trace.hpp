@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,18 +47,24 @@ std::optional<TraceContext> DecodeTraceBin(std::string_view bytes);
 std::string TraceIdHex(const TraceContext& context);
 std::string SpanIdHex(const TraceContext& context);
 
-/// Decides which requests are traced and makes the contexts of their spans.
+/// Decides which requests are traced and makes the contexts of their spans. Any thread, also while
+/// another tracer is assigned to it: what has begun goes on as it began.
 class Tracer {
  public:
   /// A tracer that makes no spans: contexts pass through as they are.
   Tracer() = default;
+  Tracer(const Tracer& other) : rate_(other.sampling_rate()) {}
+  Tracer& operator=(const Tracer& other) {
+    rate_.store(other.sampling_rate(), std::memory_order_relaxed);
+    return *this;
+  }
 
   /// `sampling_rate` as in the Configuration: a number from 0 to 1; empty or unreadable = 0.0001,
   /// "0" = tracing is off.
   static Tracer FromSamplingRate(std::string_view sampling_rate);
 
-  bool enabled() const { return enabled_; }
-  double sampling_rate() const { return rate_; }
+  bool enabled() const { return sampling_rate() > 0; }
+  double sampling_rate() const { return rate_.load(std::memory_order_relaxed); }
 
   /// The context of a new span below `parent`: same trace, tracestate and sampling decision, new
   /// span id. Without a valid parent a new trace, sampled at the rate. When tracing is off, the
@@ -68,8 +75,7 @@ class Tracer {
   bool ShouldSample(const std::array<uint8_t, 16>& trace_id) const;
 
  private:
-  bool enabled_ = false;
-  double rate_ = 0;
+  std::atomic<double> rate_{0};
 };
 
 }  // namespace telemetry

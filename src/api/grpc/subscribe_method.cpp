@@ -151,10 +151,12 @@ async::Task<grpc::CallStatus> Serve(const AppContext& app, grpc::ServerStream& s
 
   Client client(stream);
   auto spec = SpecOf(initial);
-  auto end = app.subscriptions->EndOf(*broker, initial.topic());
+  auto end = app.subscriptions->EndOf(*app.publish, broker->name, initial.topic());
   auto events =
       std::make_shared<pubsub::StreamSubscription>(std::move(spec), std::move(end), client);
   if (!app.subscriptions->AddStream(events)) co_return Unknown("stream closed");
+  // A stream lasts for long, and has all that it needs: components that a reload takes out may go.
+  stream.call().exchange().Keep(nullptr);
   std::optional<base::Error> failed;
   async::Gate gate;
   gate.Spawn(OpenStream(*events, client, failed));

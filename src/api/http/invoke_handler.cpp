@@ -57,6 +57,8 @@ async::Task<void> Invoke(HttpCall& call) {
                     "failed getting app id either from the URL path or the header dapr-app-id"));
   }
   const std::string id = std::move(target->id);
+  // A call may last for long and uses no component.
+  call.exchange().Keep(nullptr);
   if (call.app().log_obfuscate_urls) call.SetLogName(base::StrCat("InvokeService/", id));
 
   blocks::invoke::InvokeRequest request;

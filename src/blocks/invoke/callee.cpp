@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "blocks/invoke/header_translation.hpp"
+#include "blocks/invoke/method_name.hpp"
 #include "grpc/status.hpp"
 
 namespace blocks::invoke {
@@ -29,7 +30,27 @@ std::unexpected<base::Error> AppFailure(const base::Error& error) {
   }
 }
 
+base::Status Judge(const AccessPolicy& policy, const CallerIdentity& caller,
+                   const InvokeRequest& request, const MethodName& method, bool grpc_app) {
+  // Dapr takes the verb from HTTP apps' calls alone, and not when they have no metadata at all.
+  const bool has_verb = !grpc_app && !request.verb.empty() && !request.headers.empty();
+  return policy.Check(caller, {method.matched, method.shown,
+                               has_verb ? std::string_view(request.verb) : "NONE", grpc_app});
+}
+
 }  // namespace
+
+void Callee::SetPolicy(std::shared_ptr<const AccessPolicy> policy) {
+  std::lock_guard lock(policy_mutex_);
+  has_policy_ = policy != nullptr;
+  policy_ = std::move(policy);
+}
+
+std::shared_ptr<const AccessPolicy> Callee::CurrentPolicy() const {
+  if (!has_policy_.load(std::memory_order_relaxed)) return nullptr;
+  std::lock_guard lock(policy_mutex_);
+  return policy_;
+}
 
 async::Task<base::Result<InvokeResponse>> Callee::Call(const contracts::Call& call,
                                                        const InvokeRequest& request,
@@ -45,13 +66,19 @@ async::Task<base::Result<InvokeResponse>> Callee::Call(const contracts::Call& ca
     sent(0);
     co_return Refuse(grpc::Code::kInternal, "app channel is not initialized");
   }
-  if (options_.policy) {
-    const base::Status allowed = options_.policy->Check(
-        caller, {request.method, request.verb.empty() ? "NONE" : std::string_view(request.verb),
-                 contracts::IsGrpc(options_.target->protocol())});
+  std::unique_ptr<InvokeRequest> rewritten;
+  if (const auto policy = CurrentPolicy()) {
+    const bool grpc_app = contracts::IsGrpc(options_.target->protocol());
+    auto method = NormalizeMethod(request.method, !grpc_app);
+    const base::Status allowed = method ? Judge(*policy, caller, request, *method, grpc_app)
+                                        : base::Status(std::unexpected(method.error()));
     if (!allowed) {
       sent(0);
       co_return Refuse(grpc::CodeOfKind(allowed.error().kind), allowed.error().message);
+    }
+    if (method->rewritten) {
+      rewritten = std::make_unique<InvokeRequest>(request);
+      rewritten->method = std::move(*method->rewritten);
     }
   }
   contracts::Call inner(call);
@@ -61,7 +88,7 @@ async::Task<base::Result<InvokeResponse>> Callee::Call(const contracts::Call& ca
     span = call.trace ? options_.tracer->StartSpan(*call.trace) : options_.tracer->StartSpan();
     inner.trace = &span;
   }
-  auto response = co_await app_.Call(inner, request, interim);
+  auto response = co_await app_.Call(inner, rewritten ? *rewritten : request, interim);
   if (!response) {
     sent(0);
     co_return AppFailure(response.error());
@@ -83,9 +110,15 @@ async::Task<base::Result<contracts::AppResponse>> Callee::Proxy(const contracts:
         grpc::Code::kInternal,
         "cannot proxy request: the app does not speak gRPC; set --app-protocol to grpc");
   }
-  if (options_.policy) {
-    const base::Status allowed = options_.policy->Check(caller, {head.target, "NONE", true});
+  if (const auto policy = CurrentPolicy()) {
+    auto method = NormalizeMethod(head.target, !contracts::IsGrpc(protocol));
+    if (!method) co_return Refuse(grpc::Code::kInvalidArgument, method.error().message);
+    const base::Status allowed =
+        policy->Check(caller, {method->matched, method->shown, "NONE", true});
     if (!allowed) co_return Refuse(grpc::CodeOfKind(allowed.error().kind), allowed.error().message);
+    if (method->rewritten)
+      head.target =
+          base::StrCat("/", method->rewritten->substr(method->rewritten->starts_with('/')));
   }
   auto response = co_await options_.target->Send(call, std::move(head), body);
   if (response) co_return std::move(*response);

@@ -5,8 +5,10 @@
 // loops.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "async/task.hpp"
@@ -23,9 +25,9 @@ struct CalleeOptions {
   std::string app_id;
   std::string app_namespace;
   std::size_t max_message = 4 * 1024 * 1024;
+  std::shared_ptr<const AccessPolicy> policy;  // null: everything is allowed
   // Not owned; outlive the Callee and every response of it. Null where there is none.
   contracts::AppTarget* target = nullptr;  // never null
-  const AccessPolicy* policy = nullptr;    // null: everything is allowed
   telemetry::InstanceMetrics* metrics = nullptr;
   const telemetry::Tracer* tracer = nullptr;
 };
@@ -34,7 +36,9 @@ class Callee {
  public:
   explicit Callee(CalleeOptions options)
       : options_(std::move(options)),
-        app_(*options_.target, options_.metrics, options_.max_message) {}
+        app_(*options_.target, options_.metrics, options_.max_message) {
+    SetPolicy(options_.policy);
+  }
   Callee(const Callee&) = delete;
   Callee& operator=(const Callee&) = delete;
 
@@ -43,6 +47,9 @@ class Callee {
   std::size_t max_message() const { return options_.max_message; }
   const AppCaller& app() const { return app_; }
   contracts::AppTarget& target() const { return *options_.target; }
+
+  /// From now on callers are judged by `policy`; null lets everyone in. Any thread.
+  void SetPolicy(std::shared_ptr<const AccessPolicy> policy);
 
   /// Serves one invocation. `call.trace` is the caller's span; the app sees a span below it. Every
   /// error is a gRPC status (Error::remote()), as another runtime would get it. `request` stays
@@ -59,8 +66,13 @@ class Callee {
                                                           const CallerIdentity& caller);
 
  private:
+  std::shared_ptr<const AccessPolicy> CurrentPolicy() const;
+
   const CalleeOptions options_;
   const AppCaller app_;
+  mutable std::mutex policy_mutex_;  // taken only while there is a policy
+  std::shared_ptr<const AccessPolicy> policy_;
+  std::atomic<bool> has_policy_{false};
 };
 
 }  // namespace blocks::invoke

@@ -8,6 +8,7 @@
 #include "blocks/invoke/header_translation.hpp"
 #include "blocks/invoke/peer_call.hpp"
 #include "grpc/server.hpp"
+#include "resiliency/execution.hpp"
 
 namespace blocks::invoke {
 namespace {
@@ -150,17 +151,15 @@ async::Task<grpc::Code> GrpcProxy::ToCallee(http::Exchange& exchange, const cont
   co_return co_await PassBack(exchange, call, answer->response, body);
 }
 
-async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contracts::Call& call,
-                                          AppName app) {
+async::Task<base::Result<http::Response>> GrpcProxy::SendToPeer(const contracts::Call& call,
+                                                                AppName app,
+                                                                const http::RequestHead& head,
+                                                                http::Body& body) {
   const InvokeServices& services = block_.services();
-  const InvokeOptions& options = block_.options();
-  const CallNames names{options.app_id, options.app_namespace, app.app_id};
-  http::RequestHead head = NextHead(exchange.request(), call, &names);
-  CheckedBody body(exchange.body(), options.max_message);
   for (int tries = 0;; ++tries) {
     const auto peers = co_await services.peers->Find(call, app.app_id, app.app_namespace);
     if (!peers) {
-      co_return End(exchange, {grpc::Code::kUnknown, peers.error().message, {}});
+      co_return std::unexpected(grpc::ToError({grpc::Code::kUnknown, peers.error().message, {}}));
     }
     base::Result<http::Response> answer;
     for (std::size_t i = 0; i < peers->size(); ++i) {
@@ -171,24 +170,121 @@ async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contra
       if (services.security) {
         const base::Status secured =
             services.security->Secure(origin, app.app_id, app.app_namespace);
-        if (!secured) co_return End(exchange, secured.error());
+        if (!secured) co_return std::unexpected(secured.error());
       }
-      head.authority = peer.authority;
-      head.scheme = origin.tls ? "https" : "http";
-      answer = co_await services.clients.Here().Send(call, origin, head, &body);
+      http::RequestHead one = head;
+      one.authority = peer.authority;
+      one.scheme = origin.secure() ? "https" : "http";
+      answer = co_await services.clients.Here().Send(call, origin, std::move(one), &body);
       // Only where nothing was sent may the call be made again: messages are not kept.
       if (answer || answer.error().kind != base::Kind::kUnreachable) break;
     }
-    if (answer) co_return co_await PassBack(exchange, call, *answer, body);
-    if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
+    if (answer) co_return answer;
     services.peers->Drop(app.app_id, app.app_namespace);
     if (answer.error().kind == base::Kind::kUnreachable && tries == 0) continue;
-    co_return End(exchange, PeerFailure(answer.error()));
+    co_return std::unexpected(PeerFailure(answer.error()));
+  }
+}
+
+async::Task<grpc::Code> GrpcProxy::ToPeer(http::Exchange& exchange, const contracts::Call& call,
+                                          AppName app) {
+  const InvokeOptions& options = block_.options();
+  const CallNames names{options.app_id, options.app_namespace, app.app_id};
+  CheckedBody body(exchange.body(), options.max_message);
+  auto answer = co_await SendToPeer(call, app, NextHead(exchange.request(), call, &names), body);
+  if (answer) co_return co_await PassBack(exchange, call, *answer, body);
+  if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
+  co_return End(exchange, answer.error());
+}
+
+async::Task<grpc::Code> GrpcProxy::ToOther(http::Exchange& exchange, const contracts::Call& call,
+                                           AppName app, std::shared_ptr<Callee> callee) {
+  if (!callee) return ToPeer(exchange, call, app);
+  return ToInstance(exchange, call, std::move(callee));
+}
+
+async::Task<grpc::Code> GrpcProxy::ToInstance(http::Exchange& exchange, const contracts::Call& call,
+                                              std::shared_ptr<Callee> callee) {
+  const InvokeOptions& options = block_.options();
+  const CallNames names{options.app_id, options.app_namespace, callee->app_id()};
+  co_return co_await ToCallee(exchange, call, callee, &names, block_.Self());
+}
+
+async::Task<grpc::Code> GrpcProxy::Under(const resiliency::Policy& policy, http::Exchange& exchange,
+                                         const contracts::Call& call, AppName app,
+                                         std::shared_ptr<Callee> callee, bool streaming) {
+  const InvokeOptions& options = block_.options();
+  const CallNames names{options.app_id, options.app_namespace, app.app_id};
+  const http::RequestHead head = NextHead(exchange.request(), call, &names);
+  // A call whose only message is there can be made again; nothing else is kept.
+  std::optional<std::string> kept;
+  if (policy.retries() && !streaming) {
+    if (const auto whole = exchange.body().Whole()) {
+      if (whole->size() <= options.max_message) kept.emplace(*whole);
+    }
+  }
+  resiliency::Execution run(policy, call, app.app_id);
+  while (true) {
+    if (const base::Status entered = run.Enter(); !entered) {
+      co_return End(exchange, {grpc::Code::kUnknown, entered.error().message, {}});
+    }
+    // A stream may last: the time of an attempt is not for it.
+    const contracts::Call& one = streaming ? call : run.attempt();
+    auto replay = http::StringBody::View(kept ? std::string_view(*kept) : std::string_view());
+    CheckedBody body(kept ? static_cast<http::Body&>(replay) : exchange.body(),
+                     options.max_message);
+    base::Result<http::Response> answer;
+    std::shared_ptr<void> lease;
+    if (callee) {
+      auto local = co_await callee->Proxy(one, head, &body, block_.Self());
+      if (local) {
+        answer = std::move(local->response);
+        lease = std::move(local->lease);
+      } else {
+        answer = std::unexpected(std::move(local).error());
+      }
+    } else {
+      answer = co_await SendToPeer(one, app, head, body);
+    }
+    resiliency::Outcome outcome;
+    grpc::Status status;
+    if (!answer) {
+      const base::Error& error = answer.error();
+      outcome = {.ok = false,
+                 .code = error.remote() ? error.remote()->code
+                                        : static_cast<int>(grpc::CodeOfKind(error.kind)),
+                 .timed_out = error.kind == base::Kind::kTimeout,
+                 .ended = error.kind == base::Kind::kCanceled};
+      const bool nothing_sent = error.kind == base::Kind::kUnreachable;
+      outcome.final = body.exceeded() || (!kept && !nothing_sent) ||
+                      outcome.code == static_cast<int>(grpc::Code::kPermissionDenied);
+    } else if (grpc::ParseStatus(answer->head.headers, status) && !status.ok()) {
+      outcome = {.ok = false, .code = static_cast<int>(status.code)};
+      outcome.final = !kept;
+    } else if (!streaming) {
+      const grpc::Code code = co_await PassBack(exchange, one, *answer, body);
+      run.Judge({.ok = code == grpc::Code::kOk,
+                 .code = static_cast<int>(code),
+                 .timed_out = code == grpc::Code::kDeadlineExceeded,
+                 .ended = code == grpc::Code::kCancelled,
+                 .final = true});
+      co_return code;
+    }
+    if (const auto wait = run.Judge(outcome)) {
+      answer = std::unexpected(base::Error(base::Kind::kCanceled, "context canceled"));
+      lease.reset();
+      if (co_await run.Wait(*wait)) continue;
+      co_return End(exchange, {grpc::Code::kCancelled, "context canceled", {}});
+    }
+    if (answer) co_return co_await PassBack(exchange, call, *answer, body);
+    if (body.exceeded()) co_return End(exchange, TooLarge(body.error()));
+    co_return End(exchange, answer.error());
   }
 }
 
 async::Task<void> GrpcProxy::Handle(http::Exchange& exchange) {
   const http::RequestHead& request = exchange.request();
+  exchange.Keep(nullptr);  // a call may last for long and uses no component
   const InvokeServices& services = block_.services();
   const InvokeOptions& options = block_.options();
   const grpc::ServerCall server(exchange, async::Loop::Current()->now());
@@ -207,7 +303,7 @@ async::Task<void> GrpcProxy::Handle(http::Exchange& exchange) {
     const CallerIdentity caller{
         std::string(request.headers.Get("dapr-caller-app-id").value_or("")),
         std::string(request.headers.Get("dapr-caller-namespace").value_or("")),
-        exchange.connection().tls_peer.uri_san};
+        std::string(exchange.peer_identity())};
     co_await ToCallee(exchange, call, services.self, nullptr, caller);
     co_return;
   }
@@ -224,11 +320,10 @@ async::Task<void> GrpcProxy::Handle(http::Exchange& exchange) {
     End(exchange, {grpc::Code::kUnknown, app.error().message, {}});
     co_return;
   }
-  const CallerIdentity self{
-      options.app_id, options.app_namespace,
-      services.security ? std::string(services.security->own_id()) : std::string()};
   if (app->app_id == options.app_id && app->app_namespace == options.app_namespace) {
-    co_await ToCallee(exchange, call, services.self, nullptr, self);
+    // Nobody on this port has shown who they are, so only the default for all applies to them.
+    const CallerIdentity unproven{options.app_id, options.app_namespace, {}};
+    co_await ToCallee(exchange, call, services.self, nullptr, unproven);
     co_return;
   }
   const bool streaming =
@@ -239,12 +334,12 @@ async::Task<void> GrpcProxy::Handle(http::Exchange& exchange) {
   grpc::Code code = grpc::Code::kUnknown;
   std::shared_ptr<Callee> callee;
   if (services.local_apps) callee = services.local_apps->Find(app->app_id, app->app_namespace);
-  if (callee) {
-    const CallNames names{options.app_id, options.app_namespace, app->app_id};
-    code = co_await ToCallee(exchange, call, std::move(callee), &names, self);
-  } else {
-    code = co_await ToPeer(exchange, call, *app);
-  }
+  // Policies are found by this field alone, and only calls of other apps have any.
+  const auto named = request.headers.Get("dapr-app-id");
+  const auto policies = named ? block_.CurrentPolicies() : nullptr;
+  const resiliency::Policy* policy = policies ? PolicyFor(*policies, *named) : nullptr;
+  code = policy ? co_await Under(*policy, exchange, call, *app, std::move(callee), streaming)
+                : co_await ToOther(exchange, call, *app, std::move(callee));
   if (services.metrics) {
     services.metrics->ServiceInvocationResponseReceived(app->app_id, static_cast<int>(code), type,
                                                         MillisSince(start));

@@ -34,6 +34,17 @@ class GrpcProxy final : public http::Handler {
                                    const CallerIdentity& caller);
   async::Task<grpc::Code> ToPeer(http::Exchange& exchange, const contracts::Call& call,
                                  AppName app);
+  async::Task<grpc::Code> ToInstance(http::Exchange& exchange, const contracts::Call& call,
+                                     std::shared_ptr<Callee> callee);
+  // To another app, here if `callee` is set.
+  async::Task<grpc::Code> ToOther(http::Exchange& exchange, const contracts::Call& call,
+                                  AppName app, std::shared_ptr<Callee> callee);
+  async::Task<grpc::Code> Under(const resiliency::Policy& policy, http::Exchange& exchange,
+                                const contracts::Call& call, AppName app,
+                                std::shared_ptr<Callee> callee, bool streaming);
+  async::Task<base::Result<http::Response>> SendToPeer(const contracts::Call& call, AppName app,
+                                                       const http::RequestHead& head,
+                                                       http::Body& body);
   const InvokeBlock& block_;
   const telemetry::Tracer* const tracer_;
   const Side side_;

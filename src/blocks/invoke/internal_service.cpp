@@ -32,7 +32,7 @@ bool IsGzip(const http::Headers& metadata) {
 
 CallerIdentity IdentityOf(Caller caller, const http::Exchange& exchange) {
   return {std::move(caller.app_id), std::move(caller.app_namespace),
-          exchange.connection().tls_peer.uri_san};
+          std::string(exchange.peer_identity())};
 }
 
 void AppendBodyTrailers(const http::Headers* trailers, http::Headers& to) {

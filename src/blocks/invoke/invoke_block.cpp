@@ -1,7 +1,9 @@
 #include "blocks/invoke/invoke_block.hpp"
 
 #include "async/wait.hpp"
+#include "base/random.hpp"
 #include "base/strings.hpp"
+#include "blocks/invoke/access_control.hpp"
 #include "blocks/invoke/frames.hpp"
 #include "blocks/invoke/header_translation.hpp"
 #include "blocks/invoke/peer_call.hpp"
@@ -114,9 +116,30 @@ bool InvokeBlock::IsOwn(std::string_view target) const {
   return target == options_.app_id || target == own_full_name_;
 }
 
+CallerIdentity InvokeBlock::Self() const {
+  CallerIdentity self{options_.app_id, options_.app_namespace, {}};
+  if (services_.security) self.spiffe_id = services_.security->own_id();
+  if (self.spiffe_id.empty()) {
+    self.spiffe_id =
+        FormatSpiffeId({options_.trust_domain, options_.app_namespace, options_.app_id});
+  }
+  return self;
+}
+
 async::Task<base::Result<InvokeResponse>> InvokeBlock::Invoke(const contracts::Call& call,
                                                               InvokeRequest request,
                                                               http::InterimObserver* interim) {
+  if (auto policies = CurrentPolicies()) {
+    if (const resiliency::Policy* policy = PolicyFor(*policies, request.target)) {
+      return InvokeUnder(std::move(policies), *policy, call, std::move(request), interim);
+    }
+  }
+  return InvokeOnce(call, std::move(request), interim);
+}
+
+async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeOnce(const contracts::Call& call,
+                                                                  InvokeRequest request,
+                                                                  http::InterimObserver* interim) {
   if (IsOwn(request.target) && !has_endpoints_.load(std::memory_order_relaxed)) {
     return InvokeOwn(call, std::move(request), interim);
   }
@@ -184,9 +207,7 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokeHere(const contract
   const CallNames names{options_.app_id, options_.app_namespace, callee->app_id()};
   AddForwarded(options_, request.headers);
   request.headers = WithNames(request.headers, names, request.grpc_origin);
-  const CallerIdentity identity{
-      options_.app_id, options_.app_namespace,
-      services_.security ? std::string(services_.security->own_id()) : std::string()};
+  const CallerIdentity identity = Self();
   const async::TimePoint start = async::Clock::now();
   if (services_.metrics) {
     services_.metrics->ServiceInvocationRequestSent(names.callee_app_id, "unary");
@@ -226,7 +247,20 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokePeer(const contract
     attempt.whole_body = held;
   }
   const Discarded discarded(attempt.whole_body ? request.body : nullptr);
-  for (int tries = 0;; ++tries) {
+  resiliency::RetryPolicy built_in{
+      .duration = options_.retry_wait,
+      .max_retries = options_.retries,
+  };
+  const auto policies = CurrentPolicies();
+  // An app that a resource names has the policies of that resource and no others.
+  const bool named = policies && policies->NamesApp(app.app_id);
+  if (policies) {
+    if (const auto* redefined = policies->Redefined(resiliency::kServiceRetries)) {
+      built_in = *redefined;
+    }
+  }
+  resiliency::Backoff backoff(built_in, async::Loop::Current()->now());
+  while (true) {
     const auto peers = co_await services_.peers->Find(call, app.app_id, app.app_namespace);
     if (!peers) co_return Refuse(request.target, peers.error());
     const async::TimePoint start = async::Clock::now();
@@ -265,14 +299,14 @@ async::Task<base::Result<InvokeResponse>> InvokeBlock::InvokePeer(const contract
       co_return Refuse(request.target, error);
     }
     services_.peers->Drop(app.app_id, app.app_namespace);
-    if (!attempt.whole_body) co_return Refuse(request.target, error);
-    if (tries == options_.retries) {
+    if (!attempt.whole_body || named) co_return Refuse(request.target, error);
+    const auto wait = backoff.Next(async::Loop::Current()->now(), base::FastRandomUnit());
+    if (!wait) {
       error.message = base::StrCat("failed to invoke target ", app.app_id, " after ",
-                                   options_.retries, " retries. Error: ", error.message);
+                                   backoff.retries(), " retries. Error: ", error.message);
       co_return Refuse(request.target, error);
     }
-    const async::Wake wake =
-        co_await async::Sleep(call, async::Loop::Current()->After(options_.retry_wait));
+    const async::Wake wake = co_await async::Sleep(call, async::Loop::Current()->After(*wait));
     if (wake != async::Wake::kReady) {
       error.message =
           wake == async::Wake::kTimeout ? "context deadline exceeded" : "context canceled";

@@ -29,6 +29,7 @@
 #include "blocks/invoke/peer_directory.hpp"
 #include "blocks/invoke/types.hpp"
 #include "http/client_set.hpp"
+#include "resiliency/policies.hpp"
 #include "telemetry/dapr_metrics.hpp"
 
 namespace blocks::invoke {
@@ -36,7 +37,8 @@ namespace blocks::invoke {
 struct InvokeOptions {
   std::string app_id;
   std::string app_namespace;
-  std::string host_address;  // the address peers know this runtime by
+  std::string trust_domain = "public";  // of our identity inside the process, without mTLS
+  std::string host_address;             // the address peers know this runtime by
   std::string host_name;
   std::size_t max_message = 4 * 1024 * 1024;
   // DaprBuiltInServiceRetries
@@ -72,6 +74,12 @@ class InvokeBlock {
   /// Takes over a new set of HTTPEndpoints. Any thread.
   void SetEndpoints(std::vector<HttpEndpoint> endpoints);
 
+  /// From now on calls are made under these policies; null: under the built-in retries alone. Any
+  /// thread.
+  void SetPolicies(std::shared_ptr<const resiliency::Policies> policies);
+  /// Null where there are none.
+  std::shared_ptr<const resiliency::Policies> CurrentPolicies() const;
+
   /// Calls the target. For an HTTP caller the response is complete as it stands: status, headers
   /// (Content-Type among them) and body, also of gRPC apps. For a gRPC caller (`grpc_origin`)
   /// headers are gRPC metadata, and `grpc_code`/`status` say how the app ended. Drop the response
@@ -82,6 +90,10 @@ class InvokeBlock {
                                                    InvokeRequest request,
                                                    http::InterimObserver* interim = nullptr);
 
+  /// Who we are for other Instances of the process. They need no proof: with mTLS the id of our
+  /// certificate, else what that would be.
+  CallerIdentity Self() const;
+
   const InvokeOptions& options() const { return options_; }
   const InvokeServices& services() const { return services_; }
 
@@ -90,6 +102,12 @@ class InvokeBlock {
 
   std::shared_ptr<const Endpoints> CurrentEndpoints() const;
   bool IsOwn(std::string_view target) const;
+  async::Task<base::Result<InvokeResponse>> InvokeOnce(const contracts::Call& call,
+                                                       InvokeRequest request,
+                                                       http::InterimObserver* interim);
+  async::Task<base::Result<InvokeResponse>> InvokeUnder(
+      std::shared_ptr<const resiliency::Policies> policies, const resiliency::Policy& policy,
+      const contracts::Call& call, InvokeRequest request, http::InterimObserver* interim);
   async::Task<base::Result<InvokeResponse>> InvokeOwn(const contracts::Call& call,
                                                       InvokeRequest request,
                                                       http::InterimObserver* interim);
@@ -110,7 +128,14 @@ class InvokeBlock {
   mutable std::mutex endpoints_mutex_;  // taken only while there are HTTPEndpoints
   std::shared_ptr<const Endpoints> endpoints_;
   std::atomic<bool> has_endpoints_{false};
+  mutable std::mutex policies_mutex_;  // taken only while there are policies
+  std::shared_ptr<const resiliency::Policies> policies_;
+  std::atomic<bool> has_policies_{false};
 };
+
+/// The policy for calls of a target as the caller wrote it: that of the whole text, else of the
+/// app-id in it; null if there is none.
+const resiliency::Policy* PolicyFor(const resiliency::Policies& policies, std::string_view target);
 
 /// Fields that the caller's runtime adds: its names, in front of what the caller sent, and how the
 /// request came.

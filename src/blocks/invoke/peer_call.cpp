@@ -50,7 +50,7 @@ http::RequestHead Head(const contracts::Call& call, const PeerCallOptions& optio
   http::RequestHead head;
   head.method = "POST";
   head.target = path;
-  head.scheme = options.origin.tls ? "https" : "http";
+  head.scheme = options.origin.secure() ? "https" : "http";
   head.authority = options.authority;
   head.protocol = http::Protocol::kHttp2;
   head.headers.Reserve(6, 256);

@@ -42,7 +42,6 @@ TEST(SameProcess, PolicyAndMetrics) {
   auto caller_metrics = telemetry::InstanceMetrics::Create(registry, {.app_id = "caller"});
   auto callee_metrics = telemetry::InstanceMetrics::Create(registry, {.app_id = "callee"});
   ASSERT_TRUE(caller_metrics && callee_metrics);
-  const DenyAll policy;
   World world;
   Node caller(
       world, "caller", contracts::AppProtocol::kHttp,
@@ -51,7 +50,9 @@ TEST(SameProcess, PolicyAndMetrics) {
       world, "callee", contracts::AppProtocol::kHttp,
       [&](InvokeOptions&, CalleeOptions& options) { options.metrics = callee_metrics->get(); });
   Node closed(world, "closed", contracts::AppProtocol::kHttp,
-              [&](InvokeOptions&, CalleeOptions& options) { options.policy = &policy; });
+              [&](InvokeOptions&, CalleeOptions& options) {
+                options.policy = std::make_shared<DenyAll>();
+              });
   world.local.table["callee"] = callee.callee;
   world.local.table["closed"] = closed.callee;
   Seen seen;

@@ -73,6 +73,20 @@ Lane::Lane(Options options)
 
 Lane::~Lane() = default;
 
+bool Lane::SameAs(const Options& other) const {
+  const state::OutboxSettings& settings = options_.settings;
+  if (options_.store_name != other.store_name || options_.store != other.store ||
+      settings != other.settings) {
+    return false;
+  }
+  for (const std::string& name : {settings.publish_pubsub, settings.pubsub}) {
+    const pubsub::NamedPubSub* ours = options_.publish->Find(name);
+    const pubsub::NamedPubSub* theirs = other.publish->Find(name);
+    if (!ours != !theirs || (ours && !ours->SameFor(*theirs))) return false;
+  }
+  return true;
+}
+
 void Lane::Complain(std::string_view key, std::string_view text) const {
   options_.log.RateLimited(key, 1).Error(StrCat("outbox of ", options_.store_name, ": ", text));
 }

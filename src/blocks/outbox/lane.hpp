@@ -41,7 +41,7 @@ class Lane final : public state::TransactionHook, public contracts::MessageHandl
     std::string store_name;
     std::shared_ptr<contracts::StateStore> store;
     state::OutboxSettings settings;
-    const pubsub::PublishBlock* publish = nullptr;  // outlives the lane
+    std::shared_ptr<const pubsub::PublishBlock> publish;  // of the two brokers in the settings
     telemetry::Log log{"dapr.outbox"};
     Waits waits;
   };
@@ -54,6 +54,8 @@ class Lane final : public state::TransactionHook, public contracts::MessageHandl
   async::Task<void> Close(const async::Context& context);
 
   const std::string& topic() const { return topic_; }
+  /// Whether a lane with these options would do the same.
+  bool SameAs(const Options& other) const;
 
   // state::TransactionHook
   async::Task<base::Result<std::unique_ptr<Attempt>>> Begin(

@@ -1,12 +1,16 @@
 #include "blocks/outbox/outbox.hpp"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "base/strings.hpp"
 
 namespace blocks::outbox {
 
-Outbox::Outbox(std::string app_id, std::string app_namespace,
-               std::vector<state::NamedStore>& stores, const pubsub::PublishBlock& publish) {
-  const telemetry::Log log = telemetry::Log("dapr.outbox").WithAppId(app_id);
+Outbox::Outbox(const Options& options, std::vector<state::NamedStore>& stores,
+               const pubsub::PublishBlock& publish, const Outbox* before) {
+  const telemetry::Log log = telemetry::Log("dapr.outbox").WithAppId(options.app_id);
   for (state::NamedStore& named : stores) {
     const state::OutboxSettings& settings = named.outbox;
     if (!settings.complete()) {
@@ -22,24 +26,32 @@ Outbox::Outbox(std::string app_id, std::string app_namespace,
           base::StrCat("component ", named.name, " has no outbox: the store has no transactions"));
       continue;
     }
-    lanes_.push_back(std::make_unique<Lane>(Lane::Options{.app_id = app_id,
-                                                          .app_namespace = app_namespace,
-                                                          .store_name = named.name,
-                                                          .store = named.store,
-                                                          .settings = settings,
-                                                          .publish = &publish,
-                                                          .log = log,
-                                                          .waits = {}}));
-    named.hook = lanes_.back().get();
+    const std::array<std::string_view, 2> brokers = {settings.publish_pubsub, settings.pubsub};
+    Lane::Options wanted{.app_id = options.app_id,
+                         .app_namespace = options.app_namespace,
+                         .store_name = named.name,
+                         .store = named.store,
+                         .settings = settings,
+                         .publish = publish.Only(brokers),
+                         .log = log,
+                         .waits = {}};
+    std::shared_ptr<Lane> lane;
+    if (before) {
+      const auto same = std::ranges::find_if(
+          before->lanes_, [&](const auto& other) { return other->SameAs(wanted); });
+      if (same != before->lanes_.end()) lane = *same;
+    }
+    if (!lane) {
+      lane = options.adopt(std::make_unique<Lane>(std::move(wanted)));
+      fresh_.push_back(lane.get());
+    }
+    named.hook = lane.get();
+    lanes_.push_back(std::move(lane));
   }
 }
 
 void Outbox::Start() {
-  for (const auto& lane : lanes_) lane->Start();
-}
-
-async::Task<void> Outbox::Close(const async::Context& context) {
-  for (const auto& lane : lanes_) co_await lane->Close(context);
+  for (Lane* lane : std::exchange(fresh_, {})) lane->Start();
 }
 
 }  // namespace blocks::outbox

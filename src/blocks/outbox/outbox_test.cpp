@@ -92,7 +92,7 @@ struct Bench {
       const config::Properties properties("ps", {{"publishingScopes", std::string(scopes)}});
       named.scopes = pubsub::Scopes::Make(properties, "app");
     }
-    publish = std::make_unique<pubsub::PublishBlock>(
+    publish = std::make_shared<pubsub::PublishBlock>(
         pubsub::PublishBlock::Options{.pubsubs = {named}, .app_id = "app"});
     state::NamedStore entry{.name = "st", .store = store};
     entry.prefix = *state::KeyPrefix::Make("", "st", "app", "ns");
@@ -105,7 +105,7 @@ struct Bench {
                                                 .store_name = "st",
                                                 .store = store,
                                                 .settings = entry.outbox,
-                                                .publish = publish.get(),
+                                                .publish = publish,
                                                 .waits = {.scan = milliseconds(5),
                                                           .first = milliseconds(5),
                                                           .longest = milliseconds(10),
@@ -144,7 +144,7 @@ struct Bench {
 
   std::shared_ptr<Broker> broker = std::make_shared<Broker>();
   std::shared_ptr<Store> store = std::make_shared<Store>();
-  std::unique_ptr<pubsub::PublishBlock> publish;
+  std::shared_ptr<pubsub::PublishBlock> publish;
   std::unique_ptr<Lane> lane;
   std::unique_ptr<state::StateBlock> block;
 };

@@ -2,6 +2,7 @@
 // and the log. One a subscription; immutable; any loop.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,8 @@ namespace blocks::pubsub {
 class MessageEnd {
  public:
   struct Options {
-    const PublishBlock* publish = nullptr;
-    const NamedPubSub* pubsub = nullptr;
+    std::shared_ptr<const PublishBlock> publish;    // of this broker alone
+    const NamedPubSub* pubsub = nullptr;            // in it
     telemetry::InstanceMetrics* metrics = nullptr;  // may be null
     const telemetry::Log* log = nullptr;
     std::string topic;  // as the app names it

@@ -65,6 +65,11 @@ void AddMetadata(const contracts::Message& message, bool grpc, http::Headers& he
   }
 }
 
+// We have not canceled the call: so end servers that stop what they have in hand.
+DeliveryResult EndedByServer() {
+  return {Answer::kBroken, "the app ended the call with gRPC status Canceled"};
+}
+
 bool IsUnhealthy(const base::Error& error) {
   return error.kind == base::Kind::kInternal && error.remote() &&
          error.remote()->message == "app is not in a healthy state";
@@ -168,6 +173,8 @@ async::Task<DeliveryResult> AppDelivery::Deliver(const contracts::Call& call,
       co_return ReadTopicEventResponse(answer->message);
     case grpc::Code::kUnavailable:
       co_return AwayBy("gRPC status Unavailable");
+    case grpc::Code::kCancelled:
+      co_return EndedByServer();
     case grpc::Code::kUnimplemented:
       co_return DeliveryResult{Answer::kUnserved, "the app does not serve OnTopicEvent"};
     default:
@@ -219,6 +226,8 @@ async::Task<BulkResult> AppDelivery::DeliverBulk(const contracts::Call& call,
         continue;
       case grpc::Code::kUnavailable:
         co_return BulkResult{AwayBy("gRPC status Unavailable"), {}};
+      case grpc::Code::kCancelled:
+        co_return BulkResult{EndedByServer(), {}};
       default:
         co_return BulkResult{{Answer::kFailed, base::StrCat("the app answered with gRPC status ",
                                                             grpc::CodeName(answer->status.code))},

@@ -1,13 +1,14 @@
-// DiscoveryCache: remembers, in one small file an app-id, what the app said when it was asked for
+// DiscoveryCache: remembers, as one small text an app-id, what the app said when it was asked for
 // its configuration and its topics, so that a runtime that starts while the app is at zero goes on
-// for it. Files are replaced whole; one that cannot be read is as none. Blocking, a few kilobytes;
-// home loop.
+// for it. A text that cannot be read is as none. Home loop.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
+#include "contracts/text_store.hpp"
 
 namespace blocks::pubsub {
 
@@ -21,17 +22,28 @@ struct RememberedAnswers {
 
 class DiscoveryCache {
  public:
-  /// `where` is what --discovery-cache says: "file:DIR"; empty = nothing is remembered.
-  static base::Result<DiscoveryCache> Open(const std::string& where, const std::string& app_id);
+  /// Remembers nothing.
+  DiscoveryCache() = default;
+  /// Remembers in `store`.
+  explicit DiscoveryCache(std::unique_ptr<contracts::TextStore> store) : store_(std::move(store)) {}
 
-  bool enabled() const { return !file_.empty(); }
-  const std::string& file() const { return file_; }
-  /// kNotFound when there is none yet; another error when there is one that cannot be used.
-  base::Result<RememberedAnswers> Load() const;
-  base::Status Store(const RememberedAnswers& answers) const;
+  bool enabled() const { return store_ != nullptr; }
+  std::string where() const { return store_->where(); }
+  /// kNotFound when there is none yet; another error when there is one that cannot be used, or when
+  /// it is not known.
+  async::Task<base::Result<RememberedAnswers>> Load(const async::Context& context) const;
+  async::Task<base::Status> Store(const async::Context& context,
+                                  const RememberedAnswers& answers) const;
 
  private:
-  std::string file_;
+  std::unique_ptr<contracts::TextStore> store_;
 };
+
+/// A file below `directory`, which is made if it is not there: replaced whole, only for the own
+/// user. Its operations block for a few kilobytes and never wait.
+base::Result<std::unique_ptr<contracts::TextStore>> OpenDiscoveryFile(const std::string& directory,
+                                                                      const std::string& app_id);
+/// How an app's text is called among others'.
+std::string DiscoveryName(std::string_view app_id);
 
 }  // namespace blocks::pubsub

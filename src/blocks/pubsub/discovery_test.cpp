@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "async/gate.hpp"
 #include "base/strings.hpp"
 #include "blocks/invoke/wire.hpp"
 #include "blocks/pubsub/discovery_cache.hpp"
@@ -128,44 +129,70 @@ class CacheTest : public ::testing::Test {
     folder_ = pattern;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
+  static DiscoveryCache Open(const std::string& folder, const std::string& app_id) {
+    auto file = OpenDiscoveryFile(folder, app_id);
+    EXPECT_TRUE(file) << file.error().message;
+    return DiscoveryCache(std::move(*file));
+  }
+  static async::Task<void> LoadInto(const DiscoveryCache& cache,
+                                    std::optional<base::Result<RememberedAnswers>>& out) {
+    const async::Context context;
+    out = co_await cache.Load(context);
+  }
+  static async::Task<void> StoreInto(const DiscoveryCache& cache, const RememberedAnswers& answers,
+                                     base::Status& out) {
+    const async::Context context;
+    out = co_await cache.Store(context, answers);
+  }
+  // A file never waits, so all is done when the task has been spawned.
+  static base::Result<RememberedAnswers> Load(const DiscoveryCache& cache) {
+    std::optional<base::Result<RememberedAnswers>> out;
+    async::Gate gate;
+    gate.Spawn(LoadInto(cache, out));
+    return *out;
+  }
+  static base::Status Store(const DiscoveryCache& cache, const RememberedAnswers& answers) {
+    base::Status out = base::Fail(base::Kind::kInternal, "not done");
+    async::Gate gate;
+    gate.Spawn(StoreInto(cache, answers, out));
+    return out;
+  }
   std::string folder_;
 };
 
 TEST_F(CacheTest, RemembersAndReplaces) {
-  const auto cache = DiscoveryCache::Open("file:" + folder_ + "/new", "app");
-  ASSERT_TRUE(cache) << cache.error().message;
-  EXPECT_EQ(cache->Load().error().kind, base::Kind::kNotFound);
+  const auto cache = Open(folder_ + "/new", "app");
+  EXPECT_EQ(Load(cache).error().kind, base::Kind::kNotFound);
   const RememberedAnswers first{
       .config = "{}", .subscriptions = std::string("\0\xff", 2), .grpc = true};
-  ASSERT_TRUE(cache->Store(first));
-  EXPECT_EQ(*cache->Load(), first);
+  ASSERT_TRUE(Store(cache, first));
+  EXPECT_EQ(*Load(cache), first);
   const RememberedAnswers second{.config = std::nullopt, .subscriptions = "[]", .grpc = false};
-  ASSERT_TRUE(cache->Store(second));
-  EXPECT_EQ(*cache->Load(), second);
+  ASSERT_TRUE(Store(cache, second));
+  EXPECT_EQ(*Load(cache), second);
   struct stat info{};
-  ASSERT_EQ(stat(cache->file().c_str(), &info), 0);
+  ASSERT_EQ(stat(cache.where().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
   // Nothing is left beside it.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ + "/new"), {}), 1);
 }
 
 TEST_F(CacheTest, DamagedFilesAreRefused) {
-  const auto cache = DiscoveryCache::Open("file:" + folder_, "app");
+  const auto cache = Open(folder_, "app");
   for (const char* bad : {"", "{", "[]", R"({"format":2})", R"({"format":1,"config":"*"})",
                           R"({"format":1,"subscriptions":7})"}) {
-    std::ofstream(cache->file()) << bad;
-    ASSERT_FALSE(cache->Load()) << bad;
-    EXPECT_NE(cache->Load().error().kind, base::Kind::kNotFound) << bad;
+    std::ofstream(cache.where()) << bad;
+    const auto got = Load(cache);
+    ASSERT_FALSE(got) << bad;
+    EXPECT_NE(got.error().kind, base::Kind::kNotFound) << bad;
+    EXPECT_NE(got.error().message.find(cache.where()), std::string::npos) << got.error().message;
   }
 }
 
 TEST_F(CacheTest, AppIdsStayInTheFolder) {
-  const auto cache = DiscoveryCache::Open("file:" + folder_, "../x/y");
-  ASSERT_TRUE(cache);
-  EXPECT_EQ(cache->file().find("/../"), std::string::npos);
-  EXPECT_FALSE(DiscoveryCache::Open("/tmp", "app"));
-  EXPECT_FALSE(DiscoveryCache::Open("file:", "app"));
-  EXPECT_FALSE(DiscoveryCache::Open("", "app")->enabled());
+  EXPECT_EQ(Open(folder_, "../x/y").where().find("/../"), std::string::npos);
+  EXPECT_FALSE(OpenDiscoveryFile(folder_ + "/no/such/parent", "app"));
+  EXPECT_FALSE(DiscoveryCache().enabled());
 }
 
 }  // namespace

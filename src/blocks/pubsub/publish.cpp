@@ -75,6 +75,18 @@ const NamedPubSub* PublishBlock::Find(std::string_view name) const {
   return nullptr;
 }
 
+std::shared_ptr<const PublishBlock> PublishBlock::Only(
+    std::span<const std::string_view> names) const {
+  Options options{.pubsubs = {},
+                  .app_id = options_.app_id,
+                  .metrics = options_.metrics,
+                  .tracer = options_.tracer};
+  for (const NamedPubSub& pubsub : options_.pubsubs) {
+    if (std::ranges::find(names, pubsub.name) != names.end()) options.pubsubs.push_back(pubsub);
+  }
+  return std::make_shared<const PublishBlock>(std::move(options));
+}
+
 base::Result<PublishTarget> PublishBlock::Open(std::string_view pubsub, std::string_view topic,
                                                const Metadata& metadata) const {
   if (pubsub.empty()) return std::unexpected(NameEmpty());
@@ -128,7 +140,7 @@ std::optional<base::Status> PublishBlock::TryPublish(const Call& call, const Pub
                                                      std::string_view data,
                                                      std::string_view content_type,
                                                      Metadata& metadata) const {
-  contracts::PubSub& broker = *target.pubsub->pubsub;
+  contracts::PubSub& broker = target.pubsub->outbound();
   if (!broker.publishes_at_once()) return std::nullopt;
   auto request = Prepare(call, target, data, content_type, metadata);
   if (!request) return std::unexpected(std::move(request).error());
@@ -152,7 +164,7 @@ async::Task<base::Status> PublishBlock::Publish(const Call& call, PublishTarget 
                       Prepare(call, target, data, content_type, metadata));
   request.metadata = std::move(metadata);
   const Timing timing(options_.metrics, target);
-  const base::Status status = co_await target.pubsub->pubsub->Publish(call, std::move(request));
+  const base::Status status = co_await target.pubsub->outbound().Publish(call, std::move(request));
   timing.Done(status.has_value());
   if (status) co_return status;
   co_return std::unexpected(PublishFailed(target.pubsub->name, target.topic, status.error()));
@@ -171,7 +183,7 @@ async::Task<base::Status> PublishBlock::PublishMessage(const Call& call, const N
                                     .metadata = std::move(metadata)};
   const PublishTarget target{.pubsub = &pubsub, .topic = topic, .raw = true};
   const Timing timing(options_.metrics, target);
-  const base::Status status = co_await pubsub.pubsub->Publish(call, std::move(request));
+  const base::Status status = co_await pubsub.outbound().Publish(call, std::move(request));
   timing.Done(status.has_value());
   if (status) co_return status;
   co_return std::unexpected(PublishFailed(pubsub.name, topic, status.error()));
@@ -238,7 +250,7 @@ async::Task<base::Result<BulkOutcome>> PublishBlock::BulkPublish(const Call& cal
   }
   if (request.entries.empty()) co_return outcome;
   const Timing timing(options_.metrics, target);
-  outcome.failures = co_await named.pubsub->BulkPublish(call, std::move(request));
+  outcome.failures = co_await named.outbound().BulkPublish(call, std::move(request));
   timing.BulkDone(outcome.failures.empty());
   if (!outcome.failures.empty()) {
     outcome.error = PublishFailed(named.name, target.topic, outcome.failures.front().error);

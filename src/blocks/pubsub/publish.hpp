@@ -5,7 +5,9 @@
 // must live until the task has ended.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +60,8 @@ class PublishBlock {
   const std::vector<NamedPubSub>& pubsubs() const { return options_.pubsubs; }
   /// The broker of that name, or null.
   const NamedPubSub* Find(std::string_view name) const;
+  /// The same for these brokers only: what lasts longer than the snapshot must not keep the others.
+  std::shared_ptr<const PublishBlock> Only(std::span<const std::string_view> names) const;
 
   /// Checks what needs no body: the name, the topic and metadata, in this order. Handlers call it
   /// before they read a body, because a wrong name wins over a wrong body.

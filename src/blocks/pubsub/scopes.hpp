@@ -24,6 +24,7 @@ class Scopes {
   /// `topic` is as the app names it, without a namespace.
   bool MayPublish(std::string_view topic) const { return Allows(topic, publishing_); }
   bool MaySubscribe(std::string_view topic) const { return Allows(topic, subscription_); }
+  bool operator==(const Scopes&) const = default;
 
  private:
   using Topics = std::vector<std::string>;  // sorted

@@ -9,6 +9,7 @@
 #include "base/uuid.hpp"
 #include "blocks/invoke/wire.hpp"
 #include "blocks/pubsub/delivery_message.hpp"
+#include "blocks/pubsub/delivery_policy.hpp"
 
 namespace blocks::pubsub {
 namespace {
@@ -52,6 +53,43 @@ class StreamSubscription::Place {
 
  private:
   StreamSubscription& owner_;
+};
+
+// One way of bringing an event to the caller and hearing what became of it.
+class StreamSubscription::Attempt final : public DeliveryAttempt {
+ public:
+  Attempt(StreamSubscription& owner, const IncomingEvent& event, const std::string& topic,
+          const std::string& id)
+      : owner_(owner), event_(event), topic_(topic), id_(id) {}
+
+  async::Task<DeliveryResult> Run(const contracts::Call& call) override {
+    Flight flight;
+    auto& same_id = owner_.flights_[id_];
+    const auto at = same_id.insert(same_id.end(), &flight);
+    const EventPlace place{.pubsub = owner_.spec_.pubsub, .topic = topic_, .path = kStreamPath};
+    const bool sent = !owner_.over_ && co_await owner_.Send(call, EventMessage(event_, place, id_));
+    async::Wake wake = async::Wake::kReady;
+    if (sent && !flight.answered && !owner_.over_) wake = co_await flight.done.Wait(call);
+    if (!flight.answered) {
+      auto& list = owner_.flights_[id_];
+      list.erase(at);
+      if (list.empty()) owner_.flights_.erase(id_);
+      if (wake == async::Wake::kTimeout) {
+        co_return DeliveryResult{Answer::kFailed, "the stream has not answered in time"};
+      }
+      co_return DeliveryResult{Answer::kEnded, "the stream has ended"};
+    }
+    DeliveryResult result{AnswerOfStatus(flight.status), {}};
+    if (result.answer == Answer::kRetry) result.why = "the stream answered RETRY";
+    if (result.answer == Answer::kDrop) result.why = "the stream answered DROP";
+    co_return result;
+  }
+
+ private:
+  StreamSubscription& owner_;
+  const IncomingEvent& event_;
+  const std::string& topic_;
+  const std::string& id_;
 };
 
 StreamSubscription::StreamSubscription(SubscriptionSpec spec, MessageEnd::Options end,
@@ -126,25 +164,11 @@ async::Task<Verdict> StreamSubscription::Handle(const contracts::Call& call,
   std::string id = event.event().String("id").value_or("");
   if (id.empty()) id = base::NewUuid();
   const async::TimePoint start = async::Clock::now();
-  Flight flight;
-  auto& same_id = flights_[id];
-  const auto at = same_id.insert(same_id.end(), &flight);
-  const bool sent =
-      !over_ &&
-      co_await Send(
-          call,
-          EventMessage(event, {.pubsub = spec_.pubsub, .topic = topic, .path = kStreamPath}, id));
-  if (sent && !flight.answered && !over_) co_await flight.done.Wait(call);
-  if (!flight.answered) {
-    auto& list = flights_[id];
-    list.erase(at);
-    if (list.empty()) flights_.erase(id);
-  }
+  Attempt attempt(*this, event, topic, id);
+  const DeliveryPolicy* policy = end_.pubsub().inbound;
+  DeliveryResult result = policy ? co_await policy->Run(call, attempt) : co_await attempt.Run(call);
   window_.Release();
-  if (!flight.answered) co_return Verdict::kReturn;
-  DeliveryResult result{AnswerOfStatus(flight.status), {}};
-  if (result.answer == Answer::kRetry) result.why = "the stream answered RETRY";
-  if (result.answer == Answer::kDrop) result.why = "the stream answered DROP";
+  if (result.answer == Answer::kEnded) co_return Verdict::kReturn;
   co_return co_await end_.Settle(call, std::move(result), event.message(), dead_letter,
                                  MillisSince(start));
 }

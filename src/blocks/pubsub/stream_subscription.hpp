@@ -39,6 +39,7 @@ class StreamSubscription final : public contracts::MessageHandler {
   ~StreamSubscription() override;
 
   const SubscriptionSpec& spec() const { return spec_; }
+  const NamedPubSub& pubsub() const { return end_.pubsub(); }
 
   /// Subscribes, again and again with back-off while the broker cannot, and tells the caller that
   /// it stands. An error the caller must hear otherwise.
@@ -65,6 +66,7 @@ class StreamSubscription final : public contracts::MessageHandler {
     uint64_t status = 0;
   };
   class Place;
+  class Attempt;
   void Hand(int change);
   async::Task<bool> Send(const contracts::Call& call, std::string message);
 

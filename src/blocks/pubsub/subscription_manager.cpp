@@ -6,42 +6,14 @@
 #include "base/strings.hpp"
 #include "blocks/pubsub/loop_call.hpp"
 #include "blocks/pubsub/stream_subscription.hpp"
-#include "blocks/pubsub/subscription_runner.hpp"
+#include "blocks/pubsub/subscription_manager_parts.hpp"
 
 namespace blocks::pubsub {
 namespace {
 
-// How long a new form of a subscription may take to stand before the old one is closed all the
-// same.
-constexpr auto kSwapPatience = std::chrono::seconds(20);
-// Deliveries of a subscription that ends while the app goes on.
-constexpr auto kDrainTime = std::chrono::seconds(30);
 constexpr auto kDoubtLook = std::chrono::seconds(1);
 
 }  // namespace
-
-// What one loop has. Made, used and ended on that loop.
-struct SubscriptionManager::LoopPart {
-  std::unique_ptr<DeliveryDoor> door;
-  std::shared_ptr<async::Gate> gate = std::make_shared<async::Gate>();
-  async::CancelToken hurry;  // ends closings that are under way
-};
-
-// A subscription's place on its loop.
-struct SubscriptionManager::Seat {
-  std::unique_ptr<SubscriptionRunner> runner;
-};
-
-struct SubscriptionManager::Entry {
-  std::shared_ptr<const ReadySubscription> ready;
-  int loop = 0;
-  std::shared_ptr<Seat> seat = std::make_shared<Seat>();
-};
-
-// What is posted to the home loop holds this; `manager` is cleared there when the manager stops.
-struct SubscriptionManager::Self {
-  SubscriptionManager* manager;
-};
 
 SubscriptionManager::SubscriptionManager(Options options, const Services& services)
     : options_(std::move(options)),
@@ -50,6 +22,8 @@ SubscriptionManager::SubscriptionManager(Options options, const Services& servic
       delivery_(
           {.target = &services.target, .metrics = services.metrics, .tracer = services.tracer}),
       self_(std::make_shared<Self>(this)),
+      declared_(options_.declared),
+      publish_(std::move(services_.publish)),
       healthy_(!options_.health_is_checked),
       discovered_(!options_.app_is_asked) {}
 
@@ -68,13 +42,15 @@ base::Result<std::shared_ptr<SubscriptionManager>> SubscriptionManager::Create(
   return manager;
 }
 
-MessageEnd::Options SubscriptionManager::EndOf(const NamedPubSub& pubsub,
-                                               const std::string& topic) const {
-  return {.publish = &services_.publish,
-          .pubsub = &pubsub,
-          .metrics = services_.metrics,
-          .log = &services_.log,
-          .topic = topic};
+MessageEnd::Options SubscriptionManager::EndOf(const PublishBlock& publish, std::string_view pubsub,
+                                               std::string topic) const {
+  MessageEnd::Options out{.publish = publish.Only(std::span(&pubsub, 1)),
+                          .pubsub = nullptr,
+                          .metrics = services_.metrics,
+                          .log = &services_.log,
+                          .topic = std::move(topic)};
+  out.pubsub = out.publish->Find(pubsub);
+  return out;
 }
 
 void SubscriptionManager::Start() {
@@ -100,7 +76,7 @@ void SubscriptionManager::Start() {
 
 base::Result<std::shared_ptr<const ReadySubscription>> SubscriptionManager::Prepare(
     const SubscriptionSpec& spec) const {
-  const NamedPubSub* pubsub = services_.publish.Find(spec.pubsub);
+  const NamedPubSub* pubsub = publish_->Find(spec.pubsub);
   if (!pubsub) {
     return base::Fail(base::Kind::kNotFound,
                       base::StrCat("there is no pubsub component ", base::Quote(spec.pubsub)));
@@ -123,7 +99,7 @@ base::Result<std::shared_ptr<const ReadySubscription>> SubscriptionManager::Prep
 std::vector<std::shared_ptr<const ReadySubscription>> SubscriptionManager::Wanted() {
   std::vector<std::shared_ptr<const ReadySubscription>> out;
   std::vector<std::string> left_out;
-  const auto merged = MergeSubscriptions(options_.declared, programmatic_, left_out);
+  const auto merged = MergeSubscriptions(declared_, programmatic_, left_out);
   for (const std::string& line : left_out) services_.log.Warning(line);
   for (const SubscriptionSpec& spec : merged) {
     if (!services_.target.configured()) {
@@ -165,51 +141,7 @@ void SubscriptionManager::Reconcile() {
 async::Task<void> SubscriptionManager::Apply() {
   while (!stopping_ && std::exchange(dirty_, false)) co_await ApplyOnce();
   applying_ = false;
-}
-
-async::Task<void> SubscriptionManager::ApplyOnce() {
-  std::vector<std::shared_ptr<Entry>> next;
-  std::vector<std::shared_ptr<Entry>> fresh;
-  std::vector<std::shared_ptr<Entry>> old = entries_;
-  for (auto& ready : Wanted()) {
-    const auto kept = std::find_if(old.begin(), old.end(), [&](const auto& entry) {
-      return entry->ready->spec.SameAtBroker(ready->spec);
-    });
-    if (kept == old.end()) {
-      fresh.push_back(Open(std::move(ready)));
-      next.push_back(fresh.back());
-      continue;
-    }
-    std::shared_ptr<Entry> entry = *kept;
-    old.erase(kept);
-    if (!entry->ready->spec.SameDelivery(ready->spec)) {
-      entry->ready = ready;
-      services_.loops.at(entry->loop).Post([seat = entry->seat, ready] {
-        if (seat->runner) seat->runner->Update(ready);
-      });
-    }
-    next.push_back(std::move(entry));
-  }
-  entries_ = next;
-  Publish();
-  // What takes another's place must stand before the other goes, or messages fall between.
-  if (!old.empty()) {
-    const async::TimePoint until = home_.After(kSwapPatience);
-    for (const auto& entry : fresh) {
-      if (!co_await Standing(entry, until) && !stopping_) {
-        services_.log.Warning(base::StrCat("the subscription to topic ", entry->ready->spec.topic,
-                                           " of pubsub ", entry->ready->spec.pubsub,
-                                           " does not stand yet; an older one ends"));
-      }
-    }
-  }
-  for (auto& entry : old) {
-    if (stopping_) {
-      co_await CloseEntry(std::move(entry), home_.now());
-    } else {
-      gate_.Spawn(CloseEntry(std::move(entry), home_.After(kDrainTime)));
-    }
-  }
+  applied_.Pulse();
 }
 
 std::shared_ptr<SubscriptionManager::Entry> SubscriptionManager::Open(
@@ -217,20 +149,30 @@ std::shared_ptr<SubscriptionManager::Entry> SubscriptionManager::Open(
   auto entry = std::make_shared<Entry>();
   entry->ready = ready;
   entry->loop = next_loop_++ % services_.loops.size();
-  const NamedPubSub& pubsub = *services_.publish.Find(ready->spec.pubsub);
+  MessageEnd::Options end = EndOf(*publish_, ready->spec.pubsub, ready->spec.topic);
+  entry->publish = end.publish;
+  entry->pubsub = end.pubsub;
   const auto& part = parts_[static_cast<std::size_t>(entry->loop)];
   Subscriber::Options options{.ready = ready,
                               .delivery = &delivery_,
                               .door = part->door.get(),
-                              .policy = nullptr,
-                              .end = EndOf(pubsub, ready->spec.topic),
+                              .policy = end.pubsub->inbound,
+                              .end = std::move(end),
                               .app_id = options_.app_id,
                               .pending = &pending_,
                               .full = {}};
+  // The runner, which the entry has, has this: it must not keep the entry.
+  auto stands = [self = self_, home = &home_, weak = std::weak_ptr<Entry>(entry)] {
+    home->Post([self, weak] {
+      const std::shared_ptr<Entry> which = weak.lock();
+      if (which && self->manager) self->manager->Stands(which);
+    });
+  };
   services_.loops.at(entry->loop)
-      .Post([seat = entry->seat, part, options = std::move(options)]() mutable {
+      .Post([seat = entry->seat, part, options = std::move(options),
+             stands = std::move(stands)]() mutable {
         seat->runner = std::make_unique<SubscriptionRunner>(
-            std::move(options), part->door->state() != DoorState::kOpen);
+            std::move(options), part->door->state() != DoorState::kOpen, std::move(stands));
         seat->runner->Start();
       });
   return entry;
@@ -268,12 +210,24 @@ async::Task<void> SubscriptionManager::CloseEntry(std::shared_ptr<Entry> entry,
                      });
 }
 
-void SubscriptionManager::Publish() {
+void SubscriptionManager::Stands(const std::shared_ptr<Entry>& entry) {
+  entry->standing = true;
+  ListStanding();
+}
+
+void SubscriptionManager::ListStanding() {
   std::vector<SubscriptionSpec> listed;
+  for (const auto& entry : entries_) {
+    if (entry->standing) listed.push_back(entry->ready->spec);
+  }
+  std::lock_guard lock(mutex_);
+  listed_ = std::move(listed);
+}
+
+void SubscriptionManager::TellChange() {
   std::map<std::string, std::string> topics;
   for (const auto& entry : entries_) {
     const SubscriptionSpec& spec = entry->ready->spec;
-    listed.push_back(spec);
     base::StrAppend(topics[spec.pubsub], topics[spec.pubsub].empty() ? "" : " ", spec.topic);
   }
   for (const auto& [pubsub, list] : topics) {
@@ -283,10 +237,8 @@ void SubscriptionManager::Publish() {
                                     "]] through pubsub=", pubsub));
   }
   std::erase_if(told_, [&](const auto& told) { return !topics.contains(told.first); });
-  count_ = static_cast<int>(listed.size());
-  if (options_.changed) options_.changed(!listed.empty());
-  std::lock_guard lock(mutex_);
-  listed_ = std::move(listed);
+  count_ = static_cast<int>(entries_.size());
+  if (options_.changed) options_.changed(!entries_.empty());
 }
 
 std::vector<SubscriptionSpec> SubscriptionManager::List() const {
@@ -296,30 +248,35 @@ std::vector<SubscriptionSpec> SubscriptionManager::List() const {
   return out;
 }
 
+async::Task<SubscriptionManager::Waiting> SubscriptionManager::Ask(std::shared_ptr<Entry> entry,
+                                                                   async::TimePoint deadline) {
+  const auto& part = parts_[static_cast<std::size_t>(entry->loop)];
+  auto waiting = std::make_shared<Waiting>();
+  waiting->pubsub = entry->ready->spec.pubsub;
+  waiting->topic = entry->ready->spec.topic;
+  co_await RunOnLoop(services_.loops.at(entry->loop), part->gate,
+                     [part, entry, waiting, deadline]() -> async::Task<void> {
+                       return [](std::shared_ptr<LoopPart> on, std::shared_ptr<Entry> which,
+                                 std::shared_ptr<Waiting> to,
+                                 async::TimePoint until) -> async::Task<void> {
+                         SubscriptionRunner* runner = which->seat->runner.get();
+                         if (!runner) co_return;
+                         to->held = runner->held();
+                         to->in_hand = runner->in_hand();
+                         const contracts::Call own(async::Context(until, &on->hurry));
+                         to->backlog = co_await runner->Backlog(own);
+                       }(part, entry, waiting, deadline);
+                     });
+  co_return *waiting;
+}
+
 async::Task<std::vector<SubscriptionManager::Waiting>> SubscriptionManager::Backlogs(
     const contracts::Call& call) {
   std::vector<Waiting> out;
   const std::vector<std::shared_ptr<Entry>> entries = entries_;
   for (const auto& entry : entries) {
     if (parts_.empty()) break;  // all has ended meanwhile
-    const auto& part = parts_[static_cast<std::size_t>(entry->loop)];
-    auto waiting = std::make_shared<Waiting>();
-    waiting->pubsub = entry->ready->spec.pubsub;
-    waiting->topic = entry->ready->spec.topic;
-    co_await RunOnLoop(services_.loops.at(entry->loop), part->gate,
-                       [part, entry, waiting, deadline = call.deadline]() -> async::Task<void> {
-                         return [](std::shared_ptr<LoopPart> on, std::shared_ptr<Entry> which,
-                                   std::shared_ptr<Waiting> to,
-                                   async::TimePoint until) -> async::Task<void> {
-                           SubscriptionRunner* runner = which->seat->runner.get();
-                           if (!runner) co_return;
-                           to->held = runner->held();
-                           to->in_hand = runner->in_hand();
-                           const contracts::Call own(async::Context(until, &on->hurry));
-                           to->backlog = co_await runner->Backlog(own);
-                         }(part, entry, waiting, deadline);
-                       });
-    out.push_back(*waiting);
+    out.push_back(co_await Ask(entry, call.deadline));
   }
   co_return out;
 }
@@ -374,10 +331,12 @@ void SubscriptionManager::Broadcast() {
       if (part->door) part->door->Set(state);
     });
   }
-  for (const auto& entry : entries_) {
-    services_.loops.at(entry->loop).Post([seat = entry->seat, away = state != DoorState::kOpen] {
-      if (seat->runner) seat->runner->SetAppAway(away);
-    });
+  for (const auto* entries : {&entries_, &leaving_, &emptying_}) {
+    for (const auto& entry : *entries) {
+      services_.loops.at(entry->loop).Post([seat = entry->seat, away = state != DoorState::kOpen] {
+        if (seat->runner) seat->runner->SetAppAway(away);
+      });
+    }
   }
 }
 
@@ -411,7 +370,11 @@ async::Task<void> SubscriptionManager::EndStream(std::shared_ptr<StreamSubscript
 // === the end ===
 
 async::Task<void> SubscriptionManager::Stop(async::Duration grace) {
-  if (std::exchange(stopping_, true) || parts_.empty()) co_return;
+  if (std::exchange(stopping_, true)) co_return;
+  if (parts_.empty()) {
+    publish_.reset();
+    co_return;
+  }
   const async::TimePoint deadline = home_.After(grace);
   std::vector<Stream> streams;
   {
@@ -420,7 +383,9 @@ async::Task<void> SubscriptionManager::Stop(async::Duration grace) {
     streams = streams_;
   }
   async::Gate ending;
-  for (auto& entry : std::exchange(entries_, {})) {
+  std::vector<std::shared_ptr<Entry>> entries = std::exchange(entries_, {});
+  for (auto& entry : std::exchange(leaving_, {})) entries.push_back(std::move(entry));
+  for (auto& entry : entries) {
     ending.Spawn(CloseEntry(std::move(entry), deadline));
   }
   for (Stream& stream : streams) {
@@ -439,6 +404,7 @@ async::Task<void> SubscriptionManager::Stop(async::Duration grace) {
     services_.loops.at(static_cast<int>(i)).Post([part = std::move(parts_[i])] {});
   }
   parts_.clear();
+  publish_.reset();
   {
     std::lock_guard lock(mutex_);
     listed_.clear();

@@ -49,7 +49,7 @@ class SubscriptionManager {
   struct Services {
     async::LoopGroup& loops;
     contracts::AppTarget& target;
-    const PublishBlock& publish;
+    std::shared_ptr<const PublishBlock> publish;  // the first one; SetResources brings others
     telemetry::InstanceMetrics* metrics = nullptr;
     const telemetry::Tracer* tracer = nullptr;
     telemetry::Log log;
@@ -69,13 +69,23 @@ class SubscriptionManager {
   /// What the app wants, by its own word or by what is remembered of it. Wrong ones are logged and
   /// left out.
   void SetProgrammatic(std::vector<SubscriptionSpec> specs);
+  /// Other resources: what is declared, and the brokers. Opens what is new and returns when that
+  /// stands at the brokers, or after a few seconds; what has been taken out goes on until
+  /// EndReplaced. A subscription that is the same, at the same broker, is not touched. Declared
+  /// ones that can never be served are logged and left out.
+  async::Task<void> SetResources(std::vector<SubscriptionSpec> declared,
+                                 std::shared_ptr<const PublishBlock> publish);
+  /// The loops have other brokers now: the subscriptions that SetResources has taken out end, and
+  /// so do streams of brokers that are gone.
+  void EndReplaced();
   /// The app has been asked and gave no usable answer: what was known stays.
   void NoAnswer();
   /// Ends all subscriptions and streams: nothing is pulled from now on, deliveries at the app have
   /// `grace`, what waits for the app goes back to the brokers. May be called again.
   async::Task<void> Stop(async::Duration grace);
 
-  /// Any thread. In the order in which they came to be, streams last.
+  /// Those that stand at their brokers: what is published to their topics from now on is not
+  /// missed. Any thread. In the order in which they came to be, streams last.
   std::vector<SubscriptionSpec> List() const;
   /// Whether the app has, or may get, work from brokers. Any thread.
   bool HasSubscriptions() const { return count_.load(std::memory_order_relaxed) > 0; }
@@ -98,8 +108,9 @@ class SubscriptionManager {
   /// Registers the stream, so that the metadata shows it and Stop ends it. False once all ends.
   bool AddStream(const std::shared_ptr<StreamSubscription>& stream);
   void RemoveStream(const StreamSubscription* stream);
-  const PublishBlock& publish() const { return services_.publish; }
-  MessageEnd::Options EndOf(const NamedPubSub& pubsub, const std::string& topic) const;
+  /// `publish` has the broker.
+  MessageEnd::Options EndOf(const PublishBlock& publish, std::string_view pubsub,
+                            std::string topic) const;
 
  private:
   struct LoopPart;
@@ -116,10 +127,17 @@ class SubscriptionManager {
   async::Task<void> ApplyOnce();
   std::shared_ptr<Entry> Open(std::shared_ptr<const ReadySubscription> ready);
   async::Task<bool> Standing(std::shared_ptr<Entry> entry, async::TimePoint until);
+  bool IsOf(const Entry& entry, const ReadySubscription& ready) const;
+  void Leave(std::shared_ptr<Entry> entry);
+  async::Task<void> EmptyAndClose(std::shared_ptr<Entry> entry);
+  async::Task<Waiting> Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline);
+  void EndStreamsOfLostBrokers();
   async::Task<void> CloseEntry(std::shared_ptr<Entry> entry, async::TimePoint deadline);
   async::Task<void> EndStream(std::shared_ptr<StreamSubscription> stream, int loop,
                               async::TimePoint deadline);
-  void Publish();
+  void Stands(const std::shared_ptr<Entry>& entry);
+  void TellChange();
+  void ListStanding();
   DoorState WantedState() const;
   void Broadcast();
   void OnRefused();
@@ -128,7 +146,7 @@ class SubscriptionManager {
   void PostHome(void (SubscriptionManager::*what)());
 
   const Options options_;
-  const Services services_;
+  Services services_;
   async::Loop& home_;
   const AppDelivery delivery_;
   std::atomic<int64_t> pending_{0};
@@ -137,8 +155,15 @@ class SubscriptionManager {
   std::shared_ptr<Self> self_;
 
   // Home loop.
+  std::vector<SubscriptionSpec> declared_;
   std::vector<SubscriptionSpec> programmatic_;
+  std::shared_ptr<const PublishBlock> publish_;
   std::vector<std::shared_ptr<Entry>> entries_;
+  std::vector<std::shared_ptr<Entry>> leaving_;   // until EndReplaced
+  std::vector<std::shared_ptr<Entry>> emptying_;  // in EmptyAndClose
+  std::weak_ptr<const PublishBlock> replaced_;    // the block before publish_
+  bool keep_replaced_ = false;
+  async::Event applied_;
   std::map<std::string, std::string> told_;  // topics last logged, by pubsub
   contracts::TargetState target_ = contracts::TargetState::kUnavailable;
   bool healthy_ = true;

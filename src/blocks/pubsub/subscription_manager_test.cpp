@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -65,6 +66,10 @@ class ScriptedPubSub final : public contracts::PubSub {
       const contracts::Call&, contracts::SubscribeRequest request,
       contracts::MessageHandler& handler) override {
     const std::string topic = request.topic;
+    if (refuse_) {
+      Note(base::StrCat(topic, " refused"));
+      co_return base::Fail(base::Kind::kUnavailable, "as the test wants");
+    }
     Note(base::StrCat(topic, request.metadata.empty() ? "" : "+", " subscribe"));
     auto sub = std::make_unique<Sub>(*this, std::move(request), handler);
     std::lock_guard lock(mutex_);
@@ -77,6 +82,9 @@ class ScriptedPubSub final : public contracts::PubSub {
     const auto [sub, loop] = last_.at(topic);
     loop->Post([sub, data = std::move(data)]() mutable { sub->Hand(std::move(data)); });
   }
+  void Refuse(bool refuse) { refuse_ = refuse; }
+  bool keeps_messages() const override { return keeps; }
+  bool keeps = true;
   void Note(std::string text) {
     std::lock_guard lock(mutex_);
     notes_.push_back(std::move(text));
@@ -90,6 +98,7 @@ class ScriptedPubSub final : public contracts::PubSub {
   std::mutex mutex_;
   std::map<std::string, std::pair<Sub*, async::Loop*>> last_;
   std::vector<std::string> notes_;
+  std::atomic<bool> refuse_{false};
 };
 
 // An app that answers what it was told to; the last answer stays.
@@ -150,11 +159,11 @@ class ManagerTest : public ::testing::Test {
     NamedPubSub named;
     named.name = "ps";
     named.pubsub = broker_;
-    publish_ = std::make_unique<PublishBlock>(PublishBlock::Options{
+    publish_ = std::make_shared<PublishBlock>(PublishBlock::Options{
         .pubsubs = {named}, .app_id = "app", .metrics = nullptr, .tracer = nullptr});
     auto manager = SubscriptionManager::Create(
         {.app_id = "app", .declared = std::move(declared), .wake = wake},
-        {.loops = loops_, .target = target_, .publish = *publish_, .log = telemetry::Log("test")});
+        {.loops = loops_, .target = target_, .publish = publish_, .log = telemetry::Log("test")});
     ASSERT_TRUE(manager) << manager.error().message;
     manager_ = std::move(*manager);
     Home([&] { manager_->Start(); });
@@ -186,7 +195,7 @@ class ManagerTest : public ::testing::Test {
   async::LoopGroup loops_{2};
   ScriptedTarget target_;
   std::shared_ptr<ScriptedPubSub> broker_ = std::make_shared<ScriptedPubSub>();
-  std::unique_ptr<PublishBlock> publish_;
+  std::shared_ptr<PublishBlock> publish_;
   std::shared_ptr<SubscriptionManager> manager_;
 };
 
@@ -280,6 +289,85 @@ TEST_F(ManagerTest, ChangedWishesSwapNewBeforeOld) {
   EXPECT_EQ(manager_->List()[0].metadata.at("k"), "v");
 }
 
+TEST_F(ManagerTest, OtherBrokersStandBeforeTheOldOnesGo) {
+  Make({Spec("a", "/a"), Spec("b", "/b")});
+  Noted("b subscribe");
+  Target(TargetState::kReady);
+  const auto made = [&](const std::shared_ptr<ScriptedPubSub>& broker) {
+    NamedPubSub named;
+    named.name = "ps";
+    named.pubsub = broker;
+    return std::make_shared<PublishBlock>(PublishBlock::Options{
+        .pubsubs = {named}, .app_id = "app", .metrics = nullptr, .tracer = nullptr});
+  };
+  const auto set = [&](std::vector<SubscriptionSpec> specs) {
+    loops_.RunTaskOn(0, [&] { return manager_->SetResources(std::move(specs), publish_); });
+  };
+  // The same broker in another block: nothing happens but to what is new or gone.
+  publish_ = made(broker_);
+  set({Spec("a", "/a"), Spec("c", "/c")});
+  EXPECT_EQ(Count("c subscribe"), 1);
+  EXPECT_EQ(Count("b close"), 0);
+  Home([&] { manager_->EndReplaced(); });
+  Noted("b close");
+  EXPECT_EQ(Count("a subscribe"), 1);
+
+  const auto other = std::make_shared<ScriptedPubSub>();
+  publish_ = made(other);
+  set({Spec("a", "/a"), Spec("c", "/c")});
+  EXPECT_EQ(other->notes().size(), 2U) << base::Join(other->notes(), "; ");
+  broker_->Hand("a", R"({"id":"1"})");  // goes on until it is told to end
+  Until([&] { return target_.sent().size() == 1; });
+  EXPECT_EQ(Count("a close"), 0);
+  Home([&] { manager_->EndReplaced(); });
+  Noted("a close");
+  Noted("c close");
+}
+
+TEST_F(ManagerTest, ABrokerInMemoryIsEmptiedBeforeItGoes) {
+  broker_->keeps = false;
+  Make({Spec("a", "/a")}, config::AppWake::kProbe);
+  Noted("a subscribe");
+  Target(TargetState::kReady);
+  Noted("a resume");
+  Target(TargetState::kUnavailable);
+  broker_->Hand("a", R"({"id":"1"})");
+  Until([&] { return manager_->pending() == 1; });
+  publish_ = std::make_shared<PublishBlock>(
+      PublishBlock::Options{.pubsubs = {}, .app_id = "app", .metrics = nullptr, .tracer = nullptr});
+  loops_.RunTaskOn(0, [&] { return manager_->SetResources({}, publish_); });
+  Home([&] { manager_->EndReplaced(); });
+  EXPECT_EQ(Count("a close"), 0);
+  Target(TargetState::kReady);
+  Noted("a done");
+  Noted("a close");
+  EXPECT_EQ(Count("a return"), 0);
+}
+
+TEST_F(ManagerTest, ListsWhatStands) {
+  broker_->Refuse(true);
+  Make({Spec("a", "/a")});
+  Noted("a refused");
+  EXPECT_TRUE(manager_->HasSubscriptions());
+  EXPECT_TRUE(manager_->List().empty());
+  broker_->Refuse(false);
+  Noted("a subscribe");
+  Until([&] { return manager_->List().size() == 1; });
+}
+
+TEST_F(ManagerTest, StopsWhileANewFormDoesNotStand) {
+  SubscriptionSpec spec = Spec("a", "/a");
+  Make({});
+  Home([&] { manager_->SetProgrammatic({spec}); });
+  Noted("a subscribe");
+  broker_->Refuse(true);
+  spec.metadata["k"] = "v";
+  Home([&] { manager_->SetProgrammatic({spec}); });
+  Noted("a refused");
+  Stop();
+  EXPECT_EQ(Count("a close"), 1);
+}
+
 TEST_F(ManagerTest, UndecodableMessagesFailOrAreDead) {
   SubscriptionSpec spec = Spec("b", "/b");
   spec.dead_letter_topic = "dead";
@@ -298,7 +386,8 @@ TEST_F(ManagerTest, UndecodableMessagesFailOrAreDead) {
 TEST_F(ManagerTest, WrongDeclaredRulesAreRefused) {
   SubscriptionSpec spec = Spec("a", "/a");
   spec.rules = {{"event.type ==", "/x"}};
-  PublishBlock publish({.pubsubs = {}, .app_id = "app", .metrics = nullptr, .tracer = nullptr});
+  const auto publish = std::make_shared<PublishBlock>(
+      PublishBlock::Options{.pubsubs = {}, .app_id = "app", .metrics = nullptr, .tracer = nullptr});
   const auto manager = SubscriptionManager::Create(
       {.app_id = "app", .declared = {spec}},
       {.loops = loops_, .target = target_, .publish = publish, .log = telemetry::Log("test")});

@@ -20,12 +20,14 @@ Subscriber::Options WithFull(Subscriber::Options options, std::function<void(boo
 
 }  // namespace
 
-SubscriptionRunner::SubscriptionRunner(Subscriber::Options options, bool app_away)
+SubscriptionRunner::SubscriptionRunner(Subscriber::Options options, bool app_away,
+                                       std::function<void()> stands)
     : pubsub_(*options.end.pubsub),
       topic_(options.ready->spec.topic),
       ready_(options.ready),
       metrics_(options.end.metrics),
       log_(options.end.log),
+      stands_(std::move(stands)),
       subscriber_(WithFull(std::move(options), [this](bool full) { SetReason(kFull, full); })),
       reasons_(app_away ? kAppAway : 0) {}
 
@@ -59,7 +61,8 @@ async::Task<void> SubscriptionRunner::Run() {
     if (subscribed) {
       subscription_ = std::move(*subscribed);
       if (reasons_ != 0) subscription_->Pause();
-      standing_.Set();
+      standing_->Set();
+      if (stands_) stands_();
       co_return;
     }
     if (gate_.closing()) co_return;
@@ -74,8 +77,10 @@ async::Task<void> SubscriptionRunner::Run() {
 }
 
 async::Task<bool> SubscriptionRunner::Standing(const async::Context& context) {
-  co_await standing_.Wait(context);
-  co_return standing_.is_set();
+  // The runner may end, and be gone, before the wait does.
+  const std::shared_ptr<async::Event> standing = standing_;
+  co_await standing->Wait(context);
+  co_return standing->is_set();
 }
 
 void SubscriptionRunner::SetReason(Reason reason, bool on) {
@@ -104,6 +109,7 @@ void SubscriptionRunner::Update(std::shared_ptr<const ReadySubscription> ready) 
 void SubscriptionRunner::BeginEnd() {
   SetReason(kEnding, true);
   subscriber_.ReturnHeld();
+  standing_->Pulse();
 }
 
 async::Task<void> SubscriptionRunner::Close(const async::Context& context) {

@@ -16,14 +16,17 @@ class SubscriptionRunner {
   /// Why a subscription does not pull; it does when there is no reason.
   enum Reason : uint8_t { kAppAway = 1, kFull = 2, kEnding = 4 };
 
-  SubscriptionRunner(Subscriber::Options options, bool app_away);
+  /// `stands` is called once, on this loop, when the subscription stands at the broker; it may be
+  /// empty.
+  SubscriptionRunner(Subscriber::Options options, bool app_away, std::function<void()> stands);
   ~SubscriptionRunner();
   SubscriptionRunner(const SubscriptionRunner&) = delete;
   SubscriptionRunner& operator=(const SubscriptionRunner&) = delete;
 
   /// Begins. Await Close before destruction.
   void Start();
-  /// Waits until the subscription stands at the broker, or the context ends. True if it stands.
+  /// Waits until the subscription stands at the broker, it is ended, or the context ends. True if
+  /// it stands. The runner may be gone before this returns.
   async::Task<bool> Standing(const async::Context& context);
   void SetAppAway(bool away) { SetReason(kAppAway, away); }
   void Update(std::shared_ptr<const ReadySubscription> ready);
@@ -49,11 +52,12 @@ class SubscriptionRunner {
   std::shared_ptr<const ReadySubscription> ready_;
   telemetry::InstanceMetrics* const metrics_;
   const telemetry::Log* const log_;
+  const std::function<void()> stands_;
   Subscriber subscriber_;
   std::unique_ptr<contracts::Subscription> subscription_;
   uint8_t reasons_ = 0;
   bool told_paused_ = false;
-  async::Event standing_;
+  const std::shared_ptr<async::Event> standing_ = std::make_shared<async::Event>();
   async::Gate gate_;
   async::Gate questions_;  // to the broker; the subscription stays until they are answered
 };

@@ -23,6 +23,7 @@ struct OutboxSettings {
   std::string pubsub;          // outboxPubsub, else the one above
   bool discard_when_missing = false;
 
+  bool operator==(const OutboxSettings&) const = default;
   bool complete() const { return !publish_pubsub.empty() && !publish_topic.empty(); }
 };
 

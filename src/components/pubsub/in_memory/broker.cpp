@@ -31,7 +31,7 @@ base::Error Broker::Full(std::string_view topic, bool paused) const {
 
 std::optional<base::Status> Broker::PublishNow(contracts::PublishRequest& request) {
   Item item{std::move(request.topic), std::move(request.data), std::move(request.metadata), 0};
-  switch (bus_->Publish(item, nullptr)) {
+  switch (bus_->Publish(item)) {
     case Bus::Put::kTaken:
       return base::Status();
     case Bus::Put::kFullAndPaused:
@@ -47,21 +47,22 @@ std::optional<base::Status> Broker::PublishNow(contracts::PublishRequest& reques
 
 async::Task<base::Status> Broker::Publish(const contracts::Call& call,
                                           contracts::PublishRequest request) {
-  Item item{std::move(request.topic), std::move(request.data), std::move(request.metadata), 0};
-  Bus::Put put = bus_->Publish(item, nullptr);
+  const auto waiter = std::make_shared<Bus::Waiter>(async::Loop::Current());
+  waiter->item = {std::move(request.topic), std::move(request.data), std::move(request.metadata),
+                  0};
+  Bus::Put put = bus_->Publish(waiter);
   if (put == Bus::Put::kFull) {
     const auto limit = std::chrono::duration_cast<async::Duration>(publish_wait_);
     const async::Context context = call.Until(async::Loop::Current()->After(limit));
-    const auto room = std::make_shared<Bell>(async::Loop::Current());
-    while ((put = bus_->Publish(item, room)) == Bus::Put::kFull) {
-      if (co_await room->rung.Wait(context) == async::Wake::kReady) continue;
-      bus_->Forget(room);
+    while ((put = bus_->Result(*waiter)) == Bus::Put::kFull) {
+      if (co_await waiter->bell->rung.Wait(context) == async::Wake::kReady) continue;
+      put = bus_->Forget(waiter);
       break;
     }
   }
   if (put == Bus::Put::kTaken) co_return base::Status();
   if (call.canceled()) co_return base::Fail(base::Kind::kCanceled, "the caller went away");
-  co_return base::Fail(Full(item.topic, put == Bus::Put::kFullAndPaused));
+  co_return base::Fail(Full(waiter->item.topic, put == Bus::Put::kFullAndPaused));
 }
 
 async::Task<base::Result<std::unique_ptr<contracts::Subscription>>> Broker::Subscribe(

@@ -24,6 +24,7 @@ class Broker final : public contracts::PubSub {
   async::Task<base::Status> Publish(const contracts::Call& call,
                                     contracts::PublishRequest request) override;
   bool publishes_at_once() const override { return true; }
+  bool keeps_messages() const override { return false; }
   std::optional<base::Status> PublishNow(contracts::PublishRequest& request) override;
 
   async::Task<base::Result<std::unique_ptr<contracts::Subscription>>> Subscribe(

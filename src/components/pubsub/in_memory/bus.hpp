@@ -44,6 +44,7 @@ struct Limits {
 
 class Bus {
  public:
+  class Waiter;
   /// What waits for one subscription. Guarded by the bus.
   class Queue {
    public:
@@ -58,17 +59,34 @@ class Bus {
     std::size_t bytes_ = 0;
     bool idle_ = false;  // its subscription waits for the bell
     bool paused_ = false;
+    std::deque<std::shared_ptr<Waiter>> waiting_;  // publishers this queue has no room for, in turn
   };
 
   explicit Bus(Limits limits) : limits_(limits) {}
 
   enum class Put { kTaken, kFull, kFullAndPaused };
-  /// Takes the contents of `item` only if it is taken. `room`, if given, rings once after kFull as
-  /// soon as there is room again.
-  Put Publish(Item& item, const std::shared_ptr<Bell>& room);
 
-  /// `room` need not ring any more.
-  void Forget(const std::shared_ptr<Bell>& room);
+  /// A publisher that waits for room. Its message is put in when its turn comes.
+  class Waiter {
+   public:
+    explicit Waiter(async::Loop* home) : bell(std::make_shared<Bell>(home)) {}
+    const std::shared_ptr<Bell> bell;  // rings when it is decided
+    Item item;                         // the bus has it from kFull to the decision
+
+   private:
+    friend class Bus;
+    std::shared_ptr<Queue> at_;
+    Put result_ = Put::kFull;
+  };
+
+  /// Takes the contents of `item` only if it is taken. Nobody gets in before those who wait.
+  Put Publish(Item& item);
+  /// The same of `waiter->item`, which after kFull waits for its turn.
+  Put Publish(const std::shared_ptr<Waiter>& waiter);
+  /// What has become of the waiter; kFull while it waits.
+  Put Result(const Waiter& waiter) const;
+  /// The waiter waits no longer; what has become of it until now.
+  Put Forget(const std::shared_ptr<Waiter>& waiter);
 
   void Add(const std::shared_ptr<Queue>& queue);
   void Remove(const std::shared_ptr<Queue>& queue);
@@ -85,6 +103,7 @@ class Bus {
 
  private:
   using Queues = std::vector<std::shared_ptr<Queue>>;
+  using Bells = std::vector<std::shared_ptr<Bell>>;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const {
@@ -94,12 +113,18 @@ class Bus {
   template <class F>
   void ForEach(std::string_view topic, F function) const;
   bool Full(const Queue& queue, std::size_t cost) const;
+  /// Whether there is room for the item everywhere; for a newcomer there is none where others wait.
+  /// `at` is a queue without.
+  Put Look(const Item& item, bool newcomer, std::shared_ptr<Queue>& at) const;
+  void Insert(Item& item, Bells& bells);
+  /// Puts in what waits for room in the queue, as far as there is room now.
+  void Admit(Queue& queue, Bells& bells);
+  static void Decide(Waiter& waiter, Put result, Bells& bells);
 
   const Limits limits_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Queues, Hash, std::equal_to<>> topics_;
   Queues patterns_;
-  std::vector<std::shared_ptr<Bell>> waiting_;  // publishers without room
 };
 
 }  // namespace components::pubsub::in_memory
