@@ -233,11 +233,6 @@ def test_secrets_never_reach_the_log(tmp_path) -> None:  # noqa: ANN001
 @pytest.mark.parametrize(
     ("spec", "named"),
     [
-        ({"accessControl": {"defaultAction": "deny", "trustDomain": "public"}}, "spec.accessControl"),
-        (
-            {"accessControl": {"policies": [{"appId": "a", "trustDomain": "public", "namespace": "b"}]}},
-            "spec.accessControl",
-        ),
         (
             {"httpPipeline": {"handlers": [{"name": "gate", "type": "middleware.http.bearer"}]}},
             "gate (middleware.http.bearer",
