@@ -67,6 +67,21 @@ tsan: setup-test ## unit suites under ThreadSanitizer
 fuzz: setup-test ## every fuzzer, SECONDS_EACH=600 long
 	@FUZZ_SECONDS=$(or $(SECONDS_EACH),600) python3 tools/run_tests.py fuzz
 
+.PHONY: image
+image: setup-build ## the container image of the release binary, in build/image (ARCH=arm64 for the other)
+	@$(if $(filter arm64,$(ARCH)),tools/sysroot.sh arm64)
+	@$(call ninja,release$(if $(filter arm64,$(ARCH)),-arm64),daprd)
+	@python3 images/build.py $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))
+
+.PHONY: chart
+chart: setup-test ## the Helm chart: lint, tests, and its package in build/
+	@python3 tools/run_tests.py chart -- $(ARGS)
+	@.tools/bin/helm package charts/dapr-shared --destination build
+
+.PHONY: e2e
+e2e: setup-test ## image, chart and Dapr's control plane on a Kubernetes of two nodes, made here
+	@python3 tools/run_tests.py image e2e -- $(ARGS)
+
 .PHONY: soak
 soak: setup-test ## hours of mixed load (MINUTES=60), watching memory and descriptors
 	@SOAK_MINUTES=$(or $(MINUTES),60) python3 tools/run_tests.py soak

@@ -56,9 +56,13 @@ dapr_import(z zlib.h libz.a C)
 # Debian's libpq.a wants two archives of the server's development package; tools/setup.sh has put them
 # into .tools. What else it wants is in src/components/postgres/libpq_gaps.cpp.
 dapr_import(postgres postgresql/libpq-fe.h libpq.a C)
+set(postgres_archives ${CMAKE_SOURCE_DIR}/.tools/lib/postgres)
+if(CMAKE_CROSSCOMPILING)
+  set(postgres_archives ${DAPR_SYSROOT}/postgres)
+endif()
 foreach(lib IN ITEMS pgcommon_shlib pgport_shlib)
-  find_library(postgres_${lib} NAMES lib${lib}.a PATHS ${CMAKE_SOURCE_DIR}/.tools/lib/postgres
-               NO_DEFAULT_PATH)
+  find_library(postgres_${lib} NAMES lib${lib}.a PATHS ${postgres_archives} NO_DEFAULT_PATH
+               NO_CMAKE_FIND_ROOT_PATH)
   if(NOT postgres_${lib})
     message(FATAL_ERROR "lib${lib}.a is missing in .tools/lib/postgres; run tools/setup.sh build")
   endif()

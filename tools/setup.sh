@@ -16,13 +16,16 @@ LINT_PACKAGES=(clang-format-19 clang-tidy-19)
 TEST_PACKAGES=(libclang-rt-19-dev llvm-19 python3-venv python3-pip python3-pytest
   python3-pytest-timeout python3-grpcio python3-protobuf python3-yaml nginx-light wrk
   nghttp2-client sqlite3 curl openssl procps iproute2 'postgresql-15|postgresql' redis-server redis-sentinel redis-tools
-  mosquitto rabbitmq-server 'openjdk-17-jdk-headless|default-jdk-headless' maven)
+  mosquitto rabbitmq-server etcd-server 'openjdk-17-jdk-headless|default-jdk-headless' maven
+  containerd runc containernetworking-plugins iptables nftables conntrack kmod util-linux gcc libc6-dev)
 
 # binary=folder below tools/go=package
 GO_TOOLS=(h2spec=h2spec=github.com/summerwind/h2spec/cmd/h2spec
   ghz=ghz=github.com/bojand/ghz/cmd/ghz
   interop_client=interop=google.golang.org/grpc/interop/client
-  interop_server=interop=google.golang.org/grpc/interop/server)
+  interop_server=interop=google.golang.org/grpc/interop/server
+  helm=helm-unittest=helm.sh/helm/v3/cmd/helm
+  helm-unittest=helm-unittest=github.com/helm-unittest/helm-unittest/cmd/helm-unittest)
 
 say() { echo "setup: $*"; }
 die() { echo "setup: $*" >&2; exit 1; }
@@ -140,10 +143,10 @@ python_venv() {
 }
 
 go_is_new_enough() {
-  local version
+  local version minor=${1:-25}
   command -v go >/dev/null || return 1
   version=$(GOTOOLCHAIN=local go env GOVERSION) && version=${version#go1.} && version=${version%%[!0-9]*}
-  [[ -n $version && $version -ge 25 ]]
+  [[ -n $version && $version -ge $minor ]]
 }
 
 go_tools() {
@@ -177,6 +180,15 @@ go_tools() {
   done
 }
 
+# What tests/e2e makes a cluster of; built from Go modules, a quarter of an hour once.
+cluster() {
+  if ! go_is_new_enough 26; then
+    say "no Go 1.26 or newer: skipping the Kubernetes cluster of the end-to-end tests"
+    return
+  fi
+  tests/e2e/cluster/setup.sh || say "no Kubernetes cluster: skipping the end-to-end tests"
+}
+
 # The broker that the tests of Kafka start: its jars from Maven Central, in .tools/kafka.
 kafka_jars() {
   local folder=.tools/kafka key started=$SECONDS
@@ -207,6 +219,7 @@ main() {
       python_venv
       go_tools
       kafka_jars
+      cluster
       ;;
     all)
       install_packages "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
@@ -214,6 +227,7 @@ main() {
       python_venv
       go_tools
       kafka_jars
+      cluster
       ;;
     *) die "unknown group '$group'; use build, lint, test or all" ;;
   esac

@@ -1,0 +1,23 @@
+# Cross build for arm64 on Debian: clang, and the static libraries that tools/sysroot.sh arm64 unpacks.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+get_filename_component(dapr_root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+set(DAPR_SYSROOT "${dapr_root}/.tools/sysroot/arm64")
+if(NOT EXISTS "${DAPR_SYSROOT}/key")
+  message(FATAL_ERROR "no libraries of arm64 in ${DAPR_SYSROOT}; run tools/sysroot.sh arm64")
+endif()
+set(CMAKE_SYSROOT "${DAPR_SYSROOT}/root")
+foreach(language IN ITEMS C CXX)
+  set(CMAKE_${language}_COMPILER_TARGET aarch64-linux-gnu)
+endforeach()
+# Checks of the compiler do not link: there are no shared libraries to link them with.
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER clang-19)
+set(CMAKE_CXX_COMPILER clang++-19)
+# The machine's own binutils know one architecture.
+find_program(CMAKE_OBJCOPY llvm-objcopy-19 REQUIRED)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
