@@ -80,7 +80,7 @@ chart: setup-test ## the Helm chart: lint, tests, and its package in build/
 
 .PHONY: e2e
 e2e: setup-test ## image, chart and Dapr's control plane on a Kubernetes of two nodes, made here
-	@python3 tools/run_tests.py image e2e -- $(ARGS)
+	@python3 tools/run_tests.py e2e -- $(ARGS)
 
 .PHONY: soak
 soak: setup-test ## hours of mixed load (MINUTES=60), watching memory and descriptors

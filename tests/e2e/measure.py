@@ -109,7 +109,7 @@ def main() -> None:
         ):
             took, memory = found()
             rows.append((name, took, memory))
-        print("| runtime | call, median µs | 99 % µs | more than the app itself, median µs | memory of an instance, MiB |")
+        print("| runtime | call, median µs | 99 % µs | more than the app alone, median µs | memory, MiB |")
         print("| --- | --- | --- | --- | --- |")
         for name, (half, most), memory in rows:
             more = f"{half - direct[0]:.0f}" if memory else ""

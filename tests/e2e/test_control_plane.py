@@ -66,7 +66,7 @@ def test_a_part_of_the_control_plane_is_away(cluster: Cluster, shared: Release, 
     replicas = cluster.json("-n", "dapr-system", "get", part)["spec"]["replicas"]
     with constant_load(shared) as loads:
         cluster.kubectl("-n", "dapr-system", "scale", part, "--replicas=0")
-        wait(lambda: not cluster.pods("dapr-system", f"app={name}"), 60, f"{name} is gone")
+        cluster.gone("dapr-system", f"app={name}")
         done = loads[0].calls
         wait(lambda: loads[0].calls > done + 100, 30)
         cluster.kubectl("-n", "dapr-system", "scale", part, f"--replicas={replicas}")

@@ -107,7 +107,7 @@ def test_the_discovery_cache_is_a_configmap_of_the_release(cluster: Cluster) -> 
     wait(lambda: cluster.json("-n", space, "get", "cm", name).get("data"), 30,
          "what the application wants is remembered")
     cluster.kubectl("-n", space, "scale", "deploy/worker", "--replicas=0")
-    wait(lambda: not cluster.pods(space, "app=worker"), 30)
+    cluster.gone(space, "app=worker")
     kill_runtime(shared)
     publish(shared, 0, 50)
     cluster.kubectl("-n", space, "scale", "deploy/worker", "--replicas=1")

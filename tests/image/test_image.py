@@ -27,7 +27,8 @@ def docker_layer(image: pathlib.Path) -> bytes:
 
 def blobs(image: pathlib.Path) -> dict[str, bytes]:
     with tarfile.open(image / "daprd.oci.tar") as tar:
-        return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
+        files = [member for member in tar if member.isfile()]
+        return {file.name: tar.extractfile(file).read() for file in files}  # type: ignore[union-attr]
 
 
 def test_two_builds_are_the_same_to_the_last_byte(image: pathlib.Path, tmp_path: pathlib.Path) -> None:

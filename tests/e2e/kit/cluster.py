@@ -121,6 +121,11 @@ class Cluster:
         found = self.json("-n", namespace, "get", "pods", "-l", selector)["items"]
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def gone(self, namespace: str, selector: str, seconds: float = 60) -> None:
+        """Also those that were about to end: until then they may still take work."""
+        wait(lambda: not self.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name").strip(),
+             seconds, f"the pods {selector} are gone")
+
     def logs(self, what: str, namespace: str, *options: str) -> str:
         return self.kubectl("-n", namespace, "logs", what, "--tail=-1", *options)
 
