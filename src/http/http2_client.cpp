@@ -11,6 +11,8 @@
 namespace http {
 namespace {
 
+constexpr std::chrono::milliseconds kClocksApart(5);
+
 class ClientConnection final : public Http2ClientConnection, public Http2Connection {
  public:
   ClientConnection(std::unique_ptr<net::Stream> stream, const ClientOptions& options,
@@ -60,7 +62,14 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
     }
     if (stream->failure()) {
       const bool unprocessed = stream->unprocessed();
-      co_return Outcome{base::Fail(*stream->failure()), unprocessed};
+      base::Error failure = *stream->failure();
+      // A server that was told of the deadline may end the call by itself, and a little earlier
+      // than this clock does.
+      if (failure.kind == base::Kind::kCanceled &&
+          context.deadline <= async::Clock::now() + kClocksApart) {
+        failure.kind = base::Kind::kTimeout;
+      }
+      co_return Outcome{base::Fail(std::move(failure)), unprocessed};
     }
     Response response{std::move(stream->head()), nullptr};
     response.body = std::move(stream);

@@ -43,6 +43,32 @@ TEST(Http2Client, DrainingServerLosesNoRequest) {
   EXPECT_TRUE(rig.RunUntil([&] { return rig.core.connections.size() == 0; }));
 }
 
+TEST(Http2Client, AServerThatEndsACallAtItsDeadlineTimedOut) {
+  Rig rig;
+  net::Socket far;
+  auto& client = rig.Connect({}, &far);
+  RawPeer server(rig, std::move(far));
+  std::vector<base::Kind> kinds;
+  async::Gate gate;
+  const auto one = [&](async::TimePoint deadline) -> async::Task<void> {
+    const async::Context context(deadline);
+    Outcome outcome = co_await client.Send(context, Head("GET", "/"), nullptr, nullptr);
+    EXPECT_FALSE(outcome.response);
+    kinds.push_back(outcome.response ? base::Kind::kInternal : outcome.response.error().kind);
+  };
+  const auto end = [&](int32_t id) {
+    EXPECT_EQ(server.NextOf(NGHTTP2_HEADERS, id).id, id);
+    server.Send(MakeFrame(NGHTTP2_RST_STREAM, 0, id, Be32(NGHTTP2_CANCEL)));
+    EXPECT_TRUE(rig.RunUntil([&] { return gate.size() == 0; }));
+  };
+  server.Send(MakeFrame(NGHTTP2_SETTINGS, 0, 0));
+  rig.loop.Post([&] { gate.Spawn(one(async::kForever)); });
+  end(1);
+  rig.loop.Post([&] { gate.Spawn(one(async::Clock::now() + milliseconds(4))); });
+  end(3);
+  EXPECT_EQ(kinds, (std::vector{base::Kind::kCanceled, base::Kind::kTimeout}));
+}
+
 TEST(Http2Client, GoAwayTellsWhatWasNotProcessed) {
   Rig rig;
   net::Socket far;
