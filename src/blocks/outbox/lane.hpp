@@ -26,8 +26,7 @@ namespace blocks::outbox {
 
 /// How long is waited for what; tests are in a hurry.
 struct Waits {
-  async::Duration scan{std::chrono::seconds(1)};          // before a marker is looked for
-  async::Duration first{std::chrono::milliseconds(500)};  // between looks, three times as long
+  async::Duration first{std::chrono::milliseconds(500)};  // between looks for a marker, then thrice
   async::Duration longest{std::chrono::seconds(3)};       // each time, up to this
   async::Duration total{std::chrono::seconds(10)};        // for all looks
   async::Duration subscription{std::chrono::seconds(5)};  // of a transaction for the topic

@@ -102,9 +102,7 @@ async::Task<Verdict> Lane::Handle(const Call& call, contracts::Message message) 
       co_return Verdict::kDone;
     case Progress::kPending:
       co_return Verdict::kReturn;
-    case Progress::kUnknown:
-      co_await async::Sleep(call, async::Loop::Current()->After(options_.waits.scan));
-      break;
+    case Progress::kUnknown:  // another runtime's, or one of before the restart
     case Progress::kCommitted:
     case Progress::kUnsure:
     case Progress::kPublished:

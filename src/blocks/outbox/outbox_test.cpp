@@ -106,8 +106,7 @@ struct Bench {
                                                 .store = store,
                                                 .settings = entry.outbox,
                                                 .publish = publish,
-                                                .waits = {.scan = milliseconds(5),
-                                                          .first = milliseconds(5),
+                                                .waits = {.first = milliseconds(5),
                                                           .longest = milliseconds(10),
                                                           .total = milliseconds(50),
                                                           .subscription = milliseconds(50)}});
