@@ -76,6 +76,7 @@ async::Task<void> ServeOne(ServerCore& core, std::unique_ptr<net::Stream> stream
   if (tls) {
     const async::Context wait(core.loop.After(core.options.header_timeout), &core.drain);
     const uint64_t renewals = core.tls_renewals;
+    const net::TlsContext* const used = tls.get();
     const base::Status done = co_await stream->AcceptTls(wait, std::move(tls));
     if (!done) {
       if (core.options.on_tls_failure) {
@@ -84,7 +85,10 @@ async::Task<void> ServeOne(ServerCore& core, std::unique_ptr<net::Stream> stream
       co_return;
     }
     // Whom this handshake trusted may not be trusted any more.
-    if (renewals != core.tls_renewals) co_return;
+    if (renewals != core.tls_renewals &&
+        (!core.options.current_tls || core.options.current_tls(tag).get() != used)) {
+      co_return;
+    }
     const std::string& alpn = stream->tls_peer().alpn;
     // A client that names no protocol is taken for what the port is for.
     const bool http2 = alpn == "h2" || (alpn.empty() && !core.options.allow_http1);

@@ -37,6 +37,9 @@ struct ServerOptions {
   /// Told of handshakes that failed, whoever is to blame; on the loop. May be empty.
   std::function<void(const net::Address& peer, const base::Error& error, const void* tag)>
       on_tls_failure;
+  /// What a handshake at the listener with that tag would use now: one that was under way at a
+  /// RenewTls stays if it used the same. Without it such handshakes end. On the loop.
+  std::function<std::shared_ptr<const net::TlsContext>(const void* tag)> current_tls;
 };
 
 class Server {

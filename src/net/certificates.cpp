@@ -42,11 +42,15 @@ BioPtr MemoryBio(const std::string& text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+int NoPassphrase(char*, int, int, void*) {
+  return -1;
+}
+
 base::Result<std::vector<X509Ptr>> ParseCertificates(const std::string& pem, const char* what) {
   std::vector<X509Ptr> out;
   ERR_clear_error();
   const BioPtr bio = MemoryBio(pem);
-  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr)}) {
     out.push_back(std::move(certificate));
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;

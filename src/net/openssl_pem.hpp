@@ -28,6 +28,10 @@ using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 /// Reads from `text`, which must stay.
 BioPtr MemoryBio(const std::string& text);
 
+/// The passphrase callback that has none: keys and blocks with a passphrase are refused. Without it
+/// OpenSSL would ask on the terminal, and wait.
+int NoPassphrase(char*, int, int, void*);
+
 /// All CERTIFICATE blocks of a PEM text, at least one. `what` names the input in errors.
 base::Result<std::vector<X509Ptr>> ParseCertificates(const std::string& pem, const char* what);
 

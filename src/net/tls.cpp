@@ -14,11 +14,6 @@
 namespace net {
 namespace {
 
-// Keys with a passphrase are refused; without this OpenSSL would ask on the terminal.
-int NoPassphrase(char*, int, int, void*) {
-  return -1;
-}
-
 // The system's authorities, read once for all contexts because they take a megabyte.
 X509_STORE* SystemRoots() {
   static const StorePtr kRoots = [] {

@@ -125,7 +125,10 @@ base::Status ComponentLoader::StayAsBefore(const config::Component& component,
   input_.log.Error(base::StrCat("component ", component.LogName(),
                                 old ? " goes on as it was: " : " is not loaded: ", error.message,
                                 told ? "" : base::StrCat(" (", source, ")")));
-  return old ? Place(*old) : base::Status();
+  if (!old) return {};
+  LiveComponent kept = *old;
+  kept.stale = true;
+  return Place(std::move(kept));
 }
 
 bool ComponentLoader::MustAskAgain(const std::string& auth_secret_store,
@@ -150,7 +153,7 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
   const LiveComponent* old = input_.before ? input_.before->Find(component.meta.name) : nullptr;
   // A secret store may have read its secrets once and for all.
   const bool anew = input_.secrets_changed && IsSecretStore(component);
-  if (old && !anew && SameResource(old->resource, component) &&
+  if (old && !anew && !old->stale && SameResource(old->resource, component) &&
       !MustAskAgain(component.auth_secret_store, component.metadata)) {
     co_return Place(*old);
   }
@@ -318,7 +321,7 @@ async::Task<base::Status> ComponentLoader::TakeEndpoint(const async::Context& co
       values.back().has_value = (*document)->has_value;
     }
   }
-  if (old && SameResource(old->resource, endpoint) &&
+  if (old && !old->stale && SameResource(old->resource, endpoint) &&
       !MustAskAgain(endpoint.auth_secret_store, values)) {
     set_.http_endpoints.push_back(*old);
     co_return base::Status();
@@ -335,7 +338,10 @@ async::Task<base::Status> ComponentLoader::TakeEndpoint(const async::Context& co
   input_.log.Error(base::StrCat("HTTPEndpoint ", endpoint.LogName(),
                                 old ? " goes on as it was: " : " is not loaded: ",
                                 resolved.error().message, " (", endpoint.source.ToString(), ")"));
-  if (old) set_.http_endpoints.push_back(*old);
+  if (old) {
+    set_.http_endpoints.push_back(*old);
+    set_.http_endpoints.back().stale = true;
+  }
   co_return base::Status();
 }
 

@@ -44,6 +44,7 @@ struct LiveComponent {
   config::Properties properties;  // with secrets filled in
   LoadedComponent info;
   Object object;
+  bool stale = false;  // it should have been started anew and could not
 };
 
 /// An HTTPEndpoint with its secrets filled in.
@@ -51,6 +52,7 @@ struct ResolvedHttpEndpoint {
   config::HttpEndpoint resource;
   std::string name;
   std::string base_url;
+  bool stale = false;  // it should have been resolved anew and could not
   std::vector<std::pair<std::string, std::string>> headers;
   std::shared_ptr<const net::TlsContext> tls;  // null: the system's authorities
 };

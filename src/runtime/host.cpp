@@ -206,6 +206,9 @@ base::Status Host::Start() {
   http::ServerOptions grpc = GrpcOptions(options_);
   grpc.on_tls_failure = [this](const net::Address& peer, const base::Error& error,
                                const void* tag) { NoteRefusedPeer(peer, error, tag); };
+  grpc.current_tls = [this](const void* tag) {
+    return PeerTls(*static_cast<const ListenerTag*>(tag)).value_or(nullptr);
+  };
   const auto peer_tls = [this](const ListenerTag& tag) { return PeerTls(tag); };
   listeners_ =
       std::make_unique<Listeners>(loops_,

@@ -120,7 +120,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   base::Result<config::Configuration> ProcessConfiguration() const;
   base::Result<std::shared_ptr<const net::TlsContext>> PeerTls(const ListenerTag& tag) const;
   void NoteRefusedPeer(const net::Address& peer, const base::Error& error, const void* tag) const;
-  void RenewPeers(const std::string& app_id);
+  void RenewPeers(const std::string& app_id, Renew which);
 
   const Setup setup_;
   const config::Options& options_;

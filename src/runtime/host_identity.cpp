@@ -41,7 +41,8 @@ base::Status Host::OpenIdentities() {
   if (options_.mode == config::Mode::kKubernetes && options_.trust_anchors_file.empty()) {
     RETURN_IF_ERROR(cluster_->OpenTrustBundle(loops_, identities_->anchors()));
   }
-  identities_->OnAnchorsGone([this](const std::string& app_id) { RenewPeers(app_id); });
+  identities_->OnAnchorsGone(
+      [this](const std::string& app_id, Renew which) { RenewPeers(app_id, which); });
   return {};
 }
 
@@ -85,8 +86,11 @@ void Host::NoteRefusedPeer(const net::Address& peer, const base::Error& error,
       "refused a connection to the internal port of app ", app_id, " from ", from, ": ", why));
 }
 
-void Host::RenewPeers(const std::string& app_id) {
-  if (Listeners* listeners = renewing_.load()) listeners->RenewPeers(app_id);
+void Host::RenewPeers(const std::string& app_id, Renew which) {
+  if (which == Renew::kFromOthers) {
+    if (Listeners* listeners = renewing_.load()) listeners->RenewPeers(app_id);
+    return;
+  }
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.at(i).Post([this, app_id] {
       const auto& table = Here();

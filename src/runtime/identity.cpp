@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 // The wall clock may jump, so that it is looked at again that often.
 constexpr seconds kLookAgain{60};
+constexpr seconds kAfterOthers{1};
 // While sentry stays away it is said again that often.
 constexpr seconds kWarnAgain{60};
 // Apps that call ever new peers must not make us remember them all.
@@ -158,10 +159,16 @@ async::Task<void> Identity::Run() {
     if (!svid_.empty() && !ended_ && leaf_.not_after > now && leaf_.not_after - now < kLookAgain) {
       wake = std::min(wake, loop.After(leaf_.not_after - now));
     }
-    const async::Context context = gate_.context().Until(wake);
+    const async::Context context = gate_.context().Until(std::min(wake, renew_to_others_));
     const async::Wake reason = co_await anchors_->changed().Wait(context);
     if (reason == async::Wake::kCanceled) break;
-    if (anchors_version_ != anchors_->Current()->version) OnAnchors();
+    // A renewal may have used new anchors already; those that have gone are still to be told of.
+    const auto anchors = anchors_->Current();
+    if (anchors_version_ != anchors->version || anchors_removals_ != anchors->removals) OnAnchors();
+    if (renew_to_others_ <= loop.now()) {
+      renew_to_others_ = async::kForever;
+      options_.on_anchors_gone(Renew::kToOthers);
+    }
     NoteEnd();
     if (Due(options_.now()) && next_try_ <= loop.now()) co_await Renew();
   }
@@ -265,7 +272,10 @@ void Identity::OnAnchors() {
   if (!covered_)
     next_try_ = async::Loop::Current()->After(
         std::chrono::milliseconds(static_cast<int64_t>(base::FastRandomBelow(1000))));
-  if (gone && options_.on_anchors_gone) options_.on_anchors_gone();
+  if (gone && options_.on_anchors_gone) {
+    options_.on_anchors_gone(Renew::kFromOthers);
+    renew_to_others_ = async::Loop::Current()->After(kAfterOthers);
+  }
 }
 
 void Identity::Succeeded(bool first) {

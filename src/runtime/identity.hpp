@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -34,6 +35,11 @@
 
 namespace runtime {
 
+/// Connections that an anchor which is gone for good has vouched for. Those to others are renewed a
+/// second after those from others: all runtimes hear of it at the same time, and who dials a peer
+/// that is about to renew its own connections would be cut off in the handshake.
+enum class Renew : uint8_t { kFromOthers, kToOthers };
+
 struct IdentityOptions {
   std::string app_id;
   std::string app_namespace;
@@ -44,8 +50,8 @@ struct IdentityOptions {
   std::string control_plane_trust_domain;
   std::string control_plane_namespace;
   int loops = 1;
-  /// Home loop: an anchor is gone for good, connections that it vouched for are to be renewed.
-  std::function<void()> on_anchors_gone;
+  /// Home loop: an anchor is gone for good.
+  std::function<void(Renew)> on_anchors_gone;
   // For tests.
   std::function<base::WallTime()> now = base::WallNow;
   async::Duration retry_first = std::chrono::milliseconds(500);
@@ -136,6 +142,7 @@ class Identity final : public blocks::invoke::PeerSecurity,
   bool ended_ = false;
   int failures_ = 0;
   async::TimePoint next_try_{};
+  async::TimePoint renew_to_others_ = async::kForever;
   async::TimePoint next_warning_{};
   async::Gate gate_;
 };

@@ -56,8 +56,8 @@ async::Task<base::Result<std::shared_ptr<Identity>>> IdentityBook::Get(const App
   out.control_plane_trust_domain = options.trust_domain;
   out.control_plane_namespace = options.control_plane_namespace;
   out.loops = services_.loops.size();
-  out.on_anchors_gone = [this, app_id = app.app_id] {
-    if (told_) told_(app_id);
+  out.on_anchors_gone = [this, app_id = app.app_id](Renew which) {
+    if (told_) told_(app_id, which);
   };
   control::SentryClient::Options sentry;
   sentry.address = options.sentry_address;

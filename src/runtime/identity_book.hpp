@@ -35,7 +35,7 @@ class IdentityBook {
   static base::Result<std::unique_ptr<IdentityBook>> Open(const Services& services);
 
   /// Told when an app's connections are to be renewed because an anchor has gone; home loop.
-  void OnAnchorsGone(std::function<void(const std::string& app_id)> told) {
+  void OnAnchorsGone(std::function<void(const std::string& app_id, Renew which)> told) {
     told_ = std::move(told);
   }
 
@@ -61,7 +61,7 @@ class IdentityBook {
 
   const Services& services_;
   std::shared_ptr<TrustAnchors> anchors_;
-  std::function<void(const std::string& app_id)> told_;
+  std::function<void(const std::string& app_id, Renew which)> told_;
   std::vector<Entry> entries_;
 };
 

@@ -51,7 +51,9 @@ struct World {
     options.now = [this] { return base::WallNow() + ahead; };
     options.retry_first = milliseconds(5);
     options.retry_most = milliseconds(20);
-    options.on_anchors_gone = [this] { ++gone; };
+    options.on_anchors_gone = [this](Renew which) {
+      if (which == Renew::kFromOthers) ++gone;
+    };
     identity = Identity::Make(std::move(options), anchors, std::move(made));
   }
   async::Task<void> Close() {

@@ -104,6 +104,8 @@ async::Task<base::Status> Instance::Init() {
   CO_RETURN_IF_ERROR(MakeSubscriptions());
   MakeMetadata();
   // Nobody reads it yet: the loops learn of this Instance later.
+  parts.http_log = parts.http_log.WithAppId(config_.app_id);
+  parts.grpc_log = parts.grpc_log.WithAppId(config_.app_id);
   const auto apis = MakeApis(*parts.generation, config_.configuration);
   for (int i = 0; i < services_.loops.size(); ++i) {
     parts.here.push_back({parts.generation, apis});

@@ -73,8 +73,6 @@ std::shared_ptr<Instance::Apis> Instance::MakeApis(const Generation& generation,
   Parts& parts = *parts_;
   const config::Options& options = services_.options;
   const config::ApiLogging& logging = configuration.api_logging;
-  parts.http_log = parts.http_log.WithAppId(config_.app_id);
-  parts.grpc_log = parts.grpc_log.WithAppId(config_.app_id);
   const bool log_calls = options.enable_api_logging.value_or(logging.enabled.value_or(false));
   auto apis = std::make_unique<Apis>();
   apis->context =

@@ -99,6 +99,14 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
     named = ByAuthority(exchange.request().authority);
   }
   if (named) {
+    // The port is kept over a change of the app, and with it connections of before mTLS.
+    if (tag->port == Port::kInternal && named->config().secure_peers &&
+        !exchange.connection().tls) {
+      return base::Fail(base::Kind::kUnauthenticated,
+                        base::StrCat("app ", named->app_id(),
+                                     " takes calls of other runtimes with mTLS only; this "
+                                     "connection is older and in plain text"));
+    }
     if (by_token && by_token != named) {
       return base::Fail(
           base::Kind::kUnauthenticated, base::ErrorId::kInstanceTokenMismatch,

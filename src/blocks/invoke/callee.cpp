@@ -113,8 +113,11 @@ async::Task<base::Result<contracts::AppResponse>> Callee::Proxy(const contracts:
   if (const auto policy = CurrentPolicy()) {
     auto method = NormalizeMethod(head.target, !contracts::IsGrpc(protocol));
     if (!method) co_return Refuse(grpc::Code::kInvalidArgument, method.error().message);
+    // A policy follows the app's protocol: for an h2c app it is about paths and verbs, and gRPC is
+    // always POST.
+    const bool grpc = contracts::IsGrpc(protocol);
     const base::Status allowed =
-        policy->Check(caller, {method->matched, method->shown, "NONE", true});
+        policy->Check(caller, {method->matched, method->shown, grpc ? "NONE" : "POST", grpc});
     if (!allowed) co_return Refuse(grpc::CodeOfKind(allowed.error().kind), allowed.error().message);
     if (method->rewritten)
       head.target =

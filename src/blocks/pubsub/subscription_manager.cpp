@@ -188,7 +188,10 @@ async::Task<bool> SubscriptionManager::Standing(std::shared_ptr<Entry> entry,
                                  async::TimePoint deadline,
                                  std::shared_ptr<bool> out) -> async::Task<void> {
                          const async::Context context(deadline, &on->hurry);
-                         *out = co_await which->seat->runner->Standing(context);
+                         // Stop may have closed it before this ran.
+                         if (SubscriptionRunner* runner = which->seat->runner.get()) {
+                           *out = co_await runner->Standing(context);
+                         }
                        }(part, entry, until, stands);
                      });
   co_return *stands;

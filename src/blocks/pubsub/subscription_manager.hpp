@@ -129,6 +129,7 @@ class SubscriptionManager {
   async::Task<bool> Standing(std::shared_ptr<Entry> entry, async::TimePoint until);
   bool IsOf(const Entry& entry, const ReadySubscription& ready) const;
   void Leave(std::shared_ptr<Entry> entry);
+  void TellAway(const Entry& entry);
   async::Task<void> EmptyAndClose(std::shared_ptr<Entry> entry);
   async::Task<Waiting> Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline);
   void EndStreamsOfLostBrokers();

@@ -75,6 +75,7 @@ async::Task<void> SubscriptionManager::ApplyOnce() {
   if (!old.empty() || keep_replaced_) {
     const async::TimePoint until = home_.After(keep_replaced_ ? kReloadPatience : kSwapPatience);
     for (const auto& entry : fresh) {
+      if (stopping_) break;
       if (!co_await Standing(entry, until) && !stopping_) {
         services_.log.Warning(base::StrCat("the subscription to topic ", entry->ready->spec.topic,
                                            " of pubsub ", entry->ready->spec.pubsub,
@@ -87,6 +88,7 @@ async::Task<void> SubscriptionManager::ApplyOnce() {
       co_await CloseEntry(std::move(entry), home_.now());
     } else if (keep_replaced_) {
       entry->published_by = replaced_;
+      TellAway(*entry);
       leaving_.push_back(std::move(entry));
     } else {
       Leave(std::move(entry));
@@ -94,7 +96,15 @@ async::Task<void> SubscriptionManager::ApplyOnce() {
   }
 }
 
+// While others were waited for, `entry` stood in no list, and Broadcast may have missed it.
+void SubscriptionManager::TellAway(const Entry& entry) {
+  services_.loops.at(entry.loop).Post([seat = entry.seat, away = state_ != DoorState::kOpen] {
+    if (seat->runner) seat->runner->SetAppAway(away);
+  });
+}
+
 void SubscriptionManager::Leave(std::shared_ptr<Entry> entry) {
+  TellAway(*entry);
   const NamedPubSub* now = publish_->Find(entry->pubsub->name);
   const bool broker_goes = !now || now->pubsub != entry->pubsub->pubsub;
   if (broker_goes && !entry->pubsub->pubsub->keeps_messages()) {

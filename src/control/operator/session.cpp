@@ -142,7 +142,15 @@ async::Task<base::Error> OperatorSession::Follow(const async::Context& context) 
     if (wanted) streams_.Spawn(Stream(kind));
   }
   async::Loop& loop = *async::Loop::Current();
-  bool changed = false;
+  // What has been taken and not been told yet; it must be told after the next connection.
+  struct Untold {
+    OperatorClient& client;
+    bool changed = false;
+    ~Untold() {
+      if (changed) client.trusted_ = false;
+    }
+  } untold{client_};
+  bool& changed = untold.changed;
   async::TimePoint due = loop.now();  // of the next list
   async::TimePoint publish = async::kForever;
   while (true) {
