@@ -50,12 +50,13 @@ def main() -> int:
     wanted = {case.name for case in cases} | {case.compared_with for case in cases}
     bench = Bench(arguments.seconds, arguments.peer)
     try:
+        # First, while no server of a row takes its share of the machine.
+        for figure in figures:
+            bench.show(figure)
         for case in CASES:
             if case.name in wanted:
                 bench.run(case)
         bench.report()
-        for figure in figures:
-            bench.show(figure)
     finally:
         bench.close()
     for failure in bench.failures:

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "net/openssl_pem.hpp"
 #include "net/spiffe.hpp"
 #include "net/test_certs.hpp"
 
@@ -80,6 +81,17 @@ TEST(Spiffe, Parses) {
   EXPECT_EQ(app->app_namespace, "shop");
   EXPECT_EQ(app->app_id, "cart");
   EXPECT_EQ(SpiffeIdText("public", "shop", "cart"), "spiffe://public/ns/shop/cart");
+}
+
+TEST(Certificates, AnEncryptedBlockAsksNobodyForItsPassphrase) {
+  const auto parsed = ParseCertificates(
+      "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+      "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+      "AAECAwQFBgcICQoLDA0ODw==\n-----END CERTIFICATE-----\n",
+      "trust anchors");
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message.find("block 1 is not a PEM certificate"), std::string::npos)
+      << parsed.error().message;
 }
 
 TEST(Spiffe, RefusesOtherForms) {

@@ -35,6 +35,21 @@ def access(text: str) -> str:
     return configuration({"accessControl": yaml.safe_load(text)})
 
 
+# Of an app that speaks HTTP/2 and is called over gRPC, which is always POST.
+H2C_PATHS = """
+  defaultAction: deny
+  policies:
+  - appId: client
+    trustDomain: public
+    namespace: default
+    defaultAction: deny
+    operations:
+    - {name: /orders, httpVerb: [GET], action: allow}
+    - {name: /calls, httpVerb: [POST], action: allow}
+    - {name: /admin/delete, httpVerb: ["*"], action: deny}
+"""
+
+
 class World:
     """An app-id for every policy and every caller: all in one process, or, with a sentry, the callers in
     another."""
@@ -54,6 +69,10 @@ class World:
                 target={"address": app.host, "port": app.port, "protocol": "grpc" if app is self.grpc_app else "http"},
                 config=[str(file)],
             )
+        file = folder / "h2c.yaml"
+        file.write_text(access(H2C_PATHS))
+        plain = {"address": self.grpc_app.host, "port": self.grpc_app.port, "protocol": "h2c"}
+        apps["h2c"] = self._app("h2c", target=plain, config=[str(file)])
         called = dict(apps)
         for caller, identity in DATA["callers"].items():
             if caller in ("none", "broken"):
@@ -311,6 +330,14 @@ def test_without_identity_passed_through(world: World) -> None:
     assert failure.value.details() == (
         "access control policy has denied access to id:  operation: /pkg.Any/Thing verb: NONE"
     )
+
+
+def test_paths_and_verbs_count_for_grpc_to_an_h2c_app(world: World) -> None:
+    reached = world.proxied({"p": "h2c", "m": "/CALLS/any"})  # the app knows no such method
+    assert reached is not None and reached.code() == grpc.StatusCode.UNIMPLEMENTED
+    for method in ("/orders/any", "/Admin/Delete", "/other"):
+        refused = world.proxied({"p": "h2c", "m": method})
+        assert refused is not None and refused.code() == DENIED, method
 
 
 def test_a_call_without_metadata_has_no_verb(world: World) -> None:

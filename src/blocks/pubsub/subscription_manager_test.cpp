@@ -368,6 +368,17 @@ TEST_F(ManagerTest, StopsWhileANewFormDoesNotStand) {
   EXPECT_EQ(Count("a close"), 1);
 }
 
+TEST_F(ManagerTest, StopsWhileSeveralNewOnesDoNotStand) {
+  Make({});
+  Home([&] { manager_->SetProgrammatic({Spec("a", "/a")}); });
+  Noted("a subscribe");
+  broker_->Refuse(true);
+  Home([&] { manager_->SetProgrammatic({Spec("b", "/b"), Spec("c", "/c"), Spec("d", "/d")}); });
+  Noted("b refused");
+  Stop();
+  EXPECT_EQ(Count("a close"), 1);
+}
+
 TEST_F(ManagerTest, UndecodableMessagesFailOrAreDead) {
   SubscriptionSpec spec = Spec("b", "/b");
   spec.dead_letter_topic = "dead";
