@@ -1,6 +1,8 @@
 #include "net/certificates.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "net/openssl_pem.hpp"
 #include "net/spiffe.hpp"
@@ -83,7 +85,36 @@ TEST(Spiffe, Parses) {
   EXPECT_EQ(SpiffeIdText("public", "shop", "cart"), "spiffe://public/ns/shop/cart");
 }
 
+// Standard input for as long as it lives: a pipe that holds one line.
+class Typed {
+ public:
+  explicit Typed(std::string_view line) : old_(dup(STDIN_FILENO)) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], line.data(), line.size()), static_cast<ssize_t>(line.size()));
+    dup2(ends[0], STDIN_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+  }
+  ~Typed() {
+    dup2(old_, STDIN_FILENO);
+    close(old_);
+  }
+  Typed(const Typed&) = delete;
+  Typed& operator=(const Typed&) = delete;
+
+  int left() const {
+    int bytes = -1;
+    ioctl(STDIN_FILENO, FIONREAD, &bytes);
+    return bytes;
+  }
+
+ private:
+  const int old_;
+};
+
 TEST(Certificates, AnEncryptedBlockAsksNobodyForItsPassphrase) {
+  const Typed typed("secret\n");
   const auto parsed = ParseCertificates(
       "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
       "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
@@ -92,6 +123,7 @@ TEST(Certificates, AnEncryptedBlockAsksNobodyForItsPassphrase) {
   ASSERT_FALSE(parsed);
   EXPECT_NE(parsed.error().message.find("block 1 is not a PEM certificate"), std::string::npos)
       << parsed.error().message;
+  EXPECT_EQ(typed.left(), 7) << "it was read";
 }
 
 TEST(Spiffe, RefusesOtherForms) {
