@@ -21,6 +21,14 @@ inline std::string HexEncode(std::string_view bytes) {
   return out;
 }
 
+/// `%` and two upper-case digits, as in URLs.
+inline void AppendPercentEncoded(std::string& out, char c) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  out += '%';
+  out += kDigits[static_cast<unsigned char>(c) >> 4];
+  out += kDigits[static_cast<unsigned char>(c) & 15];
+}
+
 /// None on an odd length or a character that is no digit.
 inline std::optional<std::string> HexDecode(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;

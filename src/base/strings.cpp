@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/hex.hpp"
+
 namespace base {
 
 std::string_view Trim(std::string_view text) {
@@ -142,13 +144,6 @@ bool IsUnreserved(char c) {
          c == '.' || c == '~';
 }
 
-void AppendEscaped(std::string& out, char c) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  out += '%';
-  out += kHex[static_cast<unsigned char>(c) >> 4];
-  out += kHex[static_cast<unsigned char>(c) & 15];
-}
-
 }  // namespace
 
 Result<std::string> PercentDecodePath(std::string_view text) {
@@ -164,7 +159,7 @@ std::string PercentEncodePathSegment(std::string_view text) {
     if (IsUnreserved(c) || std::string_view("$&+=:@").find(c) != std::string_view::npos) {
       out += c;
     } else {
-      AppendEscaped(out, c);
+      AppendPercentEncoded(out, c);
     }
   }
   return out;
@@ -178,7 +173,7 @@ std::string PercentEncodeQuery(std::string_view text) {
     } else if (c == ' ') {
       out += '+';
     } else {
-      AppendEscaped(out, c);
+      AppendPercentEncoded(out, c);
     }
   }
   return out;

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/base64.hpp"
+#include "base/hex.hpp"
 #include "base/strings.hpp"
 
 namespace grpc {
@@ -114,7 +115,6 @@ Code CodeOfHttpStatus(int status) {
 }
 
 std::string EncodeMessage(std::string_view message) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
   out.reserve(message.size());
   for (const char c : message) {
@@ -122,9 +122,7 @@ std::string EncodeMessage(std::string_view message) {
     if (byte >= 0x20 && byte <= 0x7e && byte != '%') {
       out += c;
     } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      base::AppendPercentEncoded(out, c);
     }
   }
   return out;

@@ -1,6 +1,7 @@
 // What may stand in header fields and request targets (declared in header_translation.hpp).
 #include <array>
 
+#include "base/hex.hpp"
 #include "base/strings.hpp"
 #include "blocks/invoke/header_translation.hpp"
 
@@ -57,7 +58,6 @@ bool IsFieldName(std::string_view name) {
 }
 
 base::Status AppendTarget(std::string_view method, std::string_view query, std::string& out) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   const auto append = [&out](std::string_view text, bool is_query) -> bool {
     for (const char c : text) {
       const auto byte = static_cast<unsigned char>(c);
@@ -66,9 +66,7 @@ base::Status AppendTarget(std::string_view method, std::string_view query, std::
       } else if (byte < 0x20 || byte == 0x7f || c == '#' || (c == '?' && !is_query)) {
         return false;
       } else {
-        out += '%';
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
+        base::AppendPercentEncoded(out, c);
       }
     }
     return true;

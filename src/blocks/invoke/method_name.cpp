@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/hex.hpp"
 #include "base/strings.hpp"
 
 namespace blocks::invoke {
@@ -26,7 +27,6 @@ std::string Unescape(std::string_view text) {
 }
 
 std::string Escape(std::string_view path) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
   out.reserve(path.size());
   for (const char c : path) {
@@ -34,9 +34,7 @@ std::string Escape(std::string_view path) {
     if (byte > 0x20 && byte < 0x7f && c != '%' && c != '?' && c != '#') {
       out += c;
     } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
+      base::AppendPercentEncoded(out, c);
     }
   }
   return out;

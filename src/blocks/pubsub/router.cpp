@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/hex.hpp"
 #include "base/strings.hpp"
 #include "cel/program.hpp"
 
@@ -27,16 +28,13 @@ bool MayStand(char c) {
 }  // namespace
 
 std::string TargetOf(std::string_view path) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
   if (!path.starts_with('/')) out += '/';
   for (const char c : path) {
     if (MayStand(c)) {
       out += c;
     } else {
-      out += '%';
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
+      base::AppendPercentEncoded(out, c);
     }
   }
   return out;
