@@ -3,11 +3,6 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# ccache must look past the time stamps of the precompiled header.
-export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
-# A clone in another folder finds what this one has compiled.
-export CCACHE_BASEDIR ?= $(CURDIR)
-export CCACHE_NOHASHDIR ?= true
 JOBS ?= $(shell nproc)
 ARGS ?=
 

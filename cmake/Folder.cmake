@@ -16,6 +16,31 @@ function(dapr_deps target scope)
   endforeach()
 endfunction()
 
+# Writes the sum by which ccache knows the precompiled header of `target`. The header itself carries
+# the paths of the folder it was compiled in, so that its own bytes would make every other clone miss.
+# What it was made from is asked of the preprocessor, with the preset's flags; newer system headers
+# make CMake configure again.
+function(dapr_precompiled_header_sum target)
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" kind)
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${kind}}")
+  get_directory_property(options COMPILE_OPTIONS)
+  list(FILTER options INCLUDE REGEX "^-f")
+  list(FILTER options EXCLUDE REGEX "prefix-map")
+  if(CMAKE_CROSSCOMPILING)
+    list(APPEND flags --target=${CMAKE_CXX_COMPILER_TARGET} --sysroot=${CMAKE_SYSROOT})
+  endif()
+  execute_process(
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} ${options} -std=c++23 -E -P -x c++
+            ${CMAKE_SOURCE_DIR}/cmake/pch.hpp
+    OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  string(SHA256 sum "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} ${flags} ${options} ${text}")
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.pch.sum
+       CONTENT "${sum}\n")
+  file(GLOB versions /usr/include/c++/*/version /usr/include/*/c++/*/bits/c++config.h
+       /usr/include/features.h)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${versions})
+endfunction()
+
 function(dapr_folder name)
   cmake_parse_arguments(F "COLD" "" "SOURCES;DEPS;TESTS;TEST_DEPS;BENCHES;FUZZERS" ${ARGN})
   string(REPLACE "/" "_" id ${name})
@@ -29,6 +54,7 @@ function(dapr_folder name)
     endif()
     if(id STREQUAL base)
       target_precompile_headers(dapr_${id} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
+      dapr_precompiled_header_sum(dapr_${id})
     else()
       target_precompile_headers(dapr_${id} REUSE_FROM dapr_base)
     endif()
@@ -42,7 +68,6 @@ function(dapr_folder name)
     target_link_libraries(${id}_test PRIVATE dapr_${id} GTest::gtest GTest::gtest_main)
     dapr_deps(${id}_test PRIVATE ${F_TEST_DEPS})
     target_precompile_headers(${id}_test REUSE_FROM dapr_base)
-    target_compile_definitions(${id}_test PRIVATE DAPR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${id} COMMAND ${id}_test)
     set_tests_properties(${id} PROPERTIES TIMEOUT 300)
     set_property(GLOBAL APPEND PROPERTY DAPR_UNIT_TESTS ${id}_test)

@@ -12,15 +12,28 @@ option(DAPR_FUZZ "Build libFuzzer targets" OFF)
 option(DAPR_COVERAGE "Instrument for llvm-cov" OFF)
 option(DAPR_STATIC "Link the daprd binary without shared libraries" OFF)
 
+# ccache's settings stand here and nowhere else, so that every way to build fills and finds the same
+# cache, in whatever folder the clone lies.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  foreach(language IN ITEMS C CXX)
+    set(CMAKE_${language}_COMPILER_LAUNCHER
+      env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      # See precompiled_header_sum in Folder.cmake.
+      CCACHE_PCH_EXTSUM=1
+      # Needed to look past a precompiled header at all.
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE})
+  endforeach()
+  # Means the same to clang as CMake's own words for it, and is a path that ccache can make relative.
+  set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -include <PCH_HEADER>)
 endif()
 
 add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers -fno-omit-frame-pointer
                     $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-designated-field-initializers>
                     -ffunction-sections -fdata-sections
+                    # The same bytes from every folder.
+                    -fdebug-prefix-map=${CMAKE_SOURCE_DIR}=. -fdebug-compilation-dir=.
                     # ccache cannot see through a time-stamped precompiled header.
                     "SHELL:-Xclang -fno-pch-timestamp")
 add_link_options(-fuse-ld=lld -Wl,--gc-sections)

@@ -99,6 +99,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("CCACHE_SLOPPINESS",
-                          "pch_defines,time_macros,include_file_mtime,include_file_ctime")
     sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/source_dir.hpp"
 #include "cel/cel_test_util.hpp"
 #include "cel/program.hpp"
 
@@ -65,7 +66,7 @@ TEST(Cases, EveryExpressionHasItsExactOutcome) {
   size_t count = 0;
   std::vector<std::filesystem::path> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(DAPR_SOURCE_DIR "/src/cel/testdata")) {
+       std::filesystem::directory_iterator(base::SourceDir() + "/src/cel/testdata")) {
     files.push_back(entry.path());
   }
   for (const auto& file : files) {

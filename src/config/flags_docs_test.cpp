@@ -6,13 +6,14 @@
 #include <fstream>
 
 #include "base/file.hpp"
+#include "base/source_dir.hpp"
 #include "config/flag_table.hpp"
 
 namespace config {
 namespace {
 
 TEST(Docs, TheFlagsPageIsCurrent) {
-  const std::string path = std::string(DAPR_SOURCE_DIR) + "/docs/flags.md";
+  const std::string path = base::SourceDir() + "/docs/flags.md";
   const char* update = std::getenv("UPDATE_DOCS");
   if (update && std::string_view(update) == "1") {
     std::ofstream(path, std::ios::binary) << FlagsMarkdown();

@@ -9,13 +9,13 @@
 #include <string>
 
 #include "base/file.hpp"
+#include "base/source_dir.hpp"
 #include "contracts/descriptor.hpp"
 
 namespace contracts {
 
 inline void ExpectDocsAreCurrent(const Descriptor& descriptor) {
-  const std::string path =
-      std::string(DAPR_SOURCE_DIR) + "/docs/components/" + DescriptorFileName(descriptor);
+  const std::string path = base::SourceDir() + "/docs/components/" + DescriptorFileName(descriptor);
   const std::string wanted = DescriptorMarkdown(descriptor);
   const char* update = std::getenv("UPDATE_DOCS");
   if (update && std::string_view(update) == "1") {

@@ -6,13 +6,14 @@
 #include <set>
 
 #include "base/file.hpp"
+#include "base/source_dir.hpp"
 #include "base/strings.hpp"
 
 namespace daprd {
 namespace {
 
 std::string Text() {
-  return base::ReadFile(std::string(DAPR_SOURCE_DIR) + "/src/daprd/component_table.cpp").value();
+  return base::ReadFile(base::SourceDir() + "/src/daprd/component_table.cpp").value();
 }
 
 TEST(ComponentTable, IsSortedAndUnique) {
@@ -64,7 +65,7 @@ TEST(ComponentTable, EveryTypeHasItsPageAndEveryPageItsType) {
   }
   std::set<std::string> pages;
   const std::filesystem::path folder =
-      std::filesystem::path(DAPR_SOURCE_DIR) / "docs" / "components";
+      std::filesystem::path(base::SourceDir()) / "docs" / "components";
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (name != "README.md") pages.insert(name);

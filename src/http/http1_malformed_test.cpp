@@ -5,6 +5,7 @@
 #include <atomic>
 #include <fstream>
 
+#include "base/source_dir.hpp"
 #include "base/strings.hpp"
 #include "http/http1_test_util.hpp"
 
@@ -56,7 +57,7 @@ std::string Unescape(std::string_view text) {
 }
 
 std::vector<Case> Load() {
-  std::ifstream file(DAPR_SOURCE_DIR "/src/http/testdata/http1_malformed.txt");
+  std::ifstream file(base::SourceDir() + "/src/http/testdata/http1_malformed.txt");
   std::vector<Case> cases;
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(": ");

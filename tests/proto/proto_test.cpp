@@ -12,6 +12,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/source_dir.hpp"
 #include "descriptor_facts.hpp"
 #include "wire_table.hpp"
 
@@ -26,7 +27,7 @@ const WireTable& Table(const std::string& name) {
   static std::map<std::string, WireTable> tables;
   auto found = tables.find(name);
   if (found == tables.end()) {
-    auto table = ReadWireTable(std::string(DAPR_SOURCE_DIR "/tests/proto/") + name);
+    auto table = ReadWireTable(base::SourceDir() + "/tests/proto/" + name);
     if (!table) {
       std::cerr << table.error() << "\n";
       std::exit(1);
@@ -162,7 +163,7 @@ TEST(ProtoTree, HasNoFileOutsideTheTables) {
   std::set<std::string> known;
   for (const FileCase& file : AllFiles()) known.insert(file.path);
   std::set<std::string> found;
-  const std::filesystem::path root = DAPR_SOURCE_DIR "/proto";
+  const std::filesystem::path root = base::SourceDir() + "/proto";
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     if (entry.path().extension() != ".proto") continue;
     found.insert(entry.path().lexically_relative(root).generic_string());

@@ -9,6 +9,7 @@
 
 #include "api/api_test_util.hpp"
 #include "api/http/public_api.hpp"
+#include "base/source_dir.hpp"
 #include "base/strings.hpp"
 #include "telemetry/dapr_metrics.hpp"
 #include "telemetry/exposition.hpp"
@@ -46,7 +47,7 @@ std::string Unescape(std::string_view text) {
 }
 
 std::vector<Case> LoadCases() {
-  std::ifstream file(DAPR_SOURCE_DIR "/src/api/testdata/http_cases.txt");
+  std::ifstream file(base::SourceDir() + "/src/api/testdata/http_cases.txt");
   EXPECT_TRUE(file) << "no case file";
   std::vector<Case> cases;
   std::string line, app = "default";

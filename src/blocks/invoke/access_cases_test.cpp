@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/file.hpp"
+#include "base/source_dir.hpp"
 #include "base/strings.hpp"
 #include "blocks/invoke/access_control.hpp"
 #include "blocks/invoke/method_name.hpp"
@@ -26,7 +27,7 @@ struct Cases {
 
 Cases ReadCases() {
   Cases out;
-  const std::string file = std::string(DAPR_SOURCE_DIR) + "/tests/functional/acl_cases.yaml";
+  const std::string file = base::SourceDir() + "/tests/functional/acl_cases.yaml";
   const auto text = base::ReadFile(file);
   EXPECT_TRUE(text) << text.error().message;
   const config::Document document{file, 1, text.value_or("")};

@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/source_dir.hpp"
 #include "base/strings.hpp"
 #include "components/kafka/rdkafka.hpp"
 #include "net/test_certs.hpp"
@@ -117,7 +118,7 @@ class TestBroker {
 
  private:
   static std::filesystem::path Jars() {
-    return std::filesystem::path(DAPR_SOURCE_DIR) / ".tools" / "kafka" / "lib";
+    return std::filesystem::path(base::SourceDir()) / ".tools" / "kafka" / "lib";
   }
   static std::string Scram(const std::string& mechanism) {
     return base::StrCat(mechanism, "=[name=", kUser, ",password=", kPassword, "]");

@@ -9,6 +9,7 @@
 
 #include "async/gate.hpp"
 #include "async/loop_group.hpp"
+#include "base/source_dir.hpp"
 #include "base/uuid.hpp"
 #include "contracts/conformance/pubsub_listener.hpp"
 
@@ -421,7 +422,7 @@ bool RegisterPubSubConformance(const std::string& suite,
   const std::unique_ptr<PubSubSubject> subject = make();
   const std::string kind(subject->kind());
   const uint32_t promises = subject->promises();
-  const std::string folder = std::string(DAPR_SOURCE_DIR) + "/src/contracts/conformance/";
+  const std::string folder = base::SourceDir() + "/src/contracts/conformance/";
   for (const char* file :
        {"pubsub_basic.yaml", "pubsub_verdicts.yaml", "pubsub_life.yaml", "pubsub_wildcards.yaml"}) {
     const YAML::Node cases = YAML::LoadFile(folder + file);

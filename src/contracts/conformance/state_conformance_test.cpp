@@ -10,6 +10,7 @@
 #include "async/loop_group.hpp"
 #include "base/base64.hpp"
 #include "base/go_json.hpp"
+#include "base/source_dir.hpp"
 #include "base/time.hpp"
 
 namespace contracts {
@@ -325,7 +326,7 @@ std::string TestName(std::string text) {
 bool RegisterStateConformance(const std::string& suite,
                               std::function<std::unique_ptr<StateSubject>()> make) {
   const Traits traits = TraitsOf(*make());
-  const std::string folder = std::string(DAPR_SOURCE_DIR) + "/src/contracts/conformance/";
+  const std::string folder = base::SourceDir() + "/src/contracts/conformance/";
   for (const char* file : {"basic.yaml", "etag.yaml", "ttl.yaml", "bulk.yaml", "values.yaml",
                            "keys.yaml", "transaction.yaml"}) {
     const YAML::Node cases = YAML::LoadFile(folder + file);
