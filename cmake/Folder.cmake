@@ -30,7 +30,7 @@ function(dapr_precompiled_header_sum target)
     list(APPEND flags --target=${CMAKE_CXX_COMPILER_TARGET} --sysroot=${CMAKE_SYSROOT})
   endif()
   execute_process(
-    COMMAND ${CMAKE_CXX_COMPILER} ${flags} ${options} -std=c++23 -E -P -x c++
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} ${options} -std=c++23 -E -P -x c++-header
             ${CMAKE_SOURCE_DIR}/cmake/pch.hpp
     OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
   string(SHA256 sum "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} ${flags} ${options} ${text}")

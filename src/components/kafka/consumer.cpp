@@ -173,26 +173,28 @@ void Consumer::ServeStray(EventPtr event) {
 }
 
 void Consumer::Pause() {
-  if (std::exchange(paused_, true) || closing_) return;
-  const PartitionsPtr owned = Owned();
-  if (owned->cnt > 0) rd_kafka_pause_partitions(client_->get(), owned.get());
+  if (!std::exchange(paused_, true) && !closing_) HoldOrFetch();
 }
 
 void Consumer::Resume() {
   if (!std::exchange(paused_, false) || closing_) return;
-  const PartitionsPtr owned = Owned();
-  if (owned->cnt > 0) rd_kafka_resume_partitions(client_->get(), owned.get());
+  HoldOrFetch();
   client_->bell().Ring();  // workers go on in the next turn, not inside this call
 }
 
-PartitionsPtr Consumer::Owned() const {
-  PartitionsPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+void Consumer::HoldOrFetch() {
+  const PartitionsPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
   for (const auto& [key, partition] : partitions_) {
-    if (partition->owned) {
-      rd_kafka_topic_partition_list_add(list.get(), key.first.c_str(), key.second);
-    }
+    if (!partition->owned || partition->paused == paused_) continue;
+    partition->paused = paused_;
+    rd_kafka_topic_partition_list_add(list.get(), key.first.c_str(), key.second);
   }
-  return list;
+  if (list->cnt == 0) return;
+  if (paused_) {
+    rd_kafka_pause_partitions(client_->get(), list.get());
+  } else {
+    rd_kafka_resume_partitions(client_->get(), list.get());
+  }
 }
 
 async::Task<base::Result<std::optional<int64_t>>> Consumer::Backlog(const contracts::Call& call) {

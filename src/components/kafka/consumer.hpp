@@ -74,7 +74,8 @@ class Consumer final : public contracts::Subscription {
   async::Task<void> CommitInTurn();
   /// Sends what may be committed of what is ours; false if there is nothing new.
   bool Commit();
-  PartitionsPtr Owned() const;
+  /// Stops fetching what is ours while we are paused, and goes on with it else.
+  void HoldOrFetch();
 
   // Partitions: consumer_partition.cpp.
   async::Task<void> Work(Partition& partition);

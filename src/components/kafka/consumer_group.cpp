@@ -131,7 +131,6 @@ async::Task<void> Consumer::TakeShare(PartitionsPtr share) {
   const bool found = co_await FindOffsets(share, fresh);
   Assign(share.get());
   if (found && !closing_) {
-    if (paused_ && share->cnt > 0) rd_kafka_pause_partitions(client_->get(), share.get());
     for (std::size_t i = 0; i < taken.size(); ++i) {
       Partition& partition = *taken[i];
       const int64_t offset = share->elems[i].offset;
@@ -142,6 +141,7 @@ async::Task<void> Consumer::TakeShare(PartitionsPtr share) {
       partition.owned = true;
       if (!partition.working) gate_.Spawn(Work(partition));
     }
+    HoldOrFetch();
     standing_.Set();
     to_commit_.Pulse();
   }

@@ -104,11 +104,11 @@ async::Task<void> Consumer::Work(Partition& partition) {
       co_await partition.news.Wait(context);
       continue;
     }
-    if (partition.ledger.CountWaiting() > 0 && loop.now() < partition.hold_off) {
+    if (partition.ledger.AnyWaiting() && loop.now() < partition.hold_off) {
       co_await partition.news.Wait(context.Until(partition.hold_off));
       continue;
     }
-    if (partition.ledger.CountWaiting() == 0) {
+    if (!partition.ledger.AnyWaiting()) {
       if (!Fetch(partition)) {
         co_await partition.news.Wait(context);
         continue;

@@ -21,6 +21,7 @@ struct Consumer::Partition {
   Ledger ledger;
   bool owned = false;
   bool working = false;       // its worker runs
+  bool paused = false;        // librdkafka was told so, which outlives its going to others and back
   int64_t committed = -1;     // the broker has it
   async::TimePoint hold_off;  // what waits is not handed over before
   int returns = 0;            // in a row

@@ -47,6 +47,7 @@ class Ledger {
   /// Offsets of the first `most` that wait, in their order.
   std::vector<int64_t> Waiting(std::size_t most) const;
   std::size_t CountWaiting() const;
+  bool AnyWaiting() const;
   bool AnyOut() const;
   /// The partition went away: what waits is let go and will be fetched again, by us or another.
   void LoseWaiting();
@@ -60,7 +61,12 @@ class Ledger {
   std::size_t size() const { return entries_.size(); }
 
  private:
-  std::deque<Entry> entries_;  // by offset
+  /// Where the entries begin that are not settled; those before it wait only for a commit.
+  std::deque<Entry>::const_iterator Open() const;
+  void PopFront(std::size_t count);
+
+  std::deque<Entry> entries_;        // by offset
+  mutable std::size_t settled_ = 0;  // of the front, as far as anybody has looked
   int64_t floor_ = -1;
   int64_t next_ = -1;
   int64_t again_until_ = -1;  // up to here messages may come that were here before StartAt

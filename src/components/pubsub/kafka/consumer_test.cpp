@@ -1,6 +1,11 @@
 // Partitions: order, failures, commits, pauses and the group.
+#include "components/kafka/consumer.hpp"
+
 #include <gtest/gtest.h>
 
+#include <future>
+
+#include "async/blocking_pool.hpp"
 #include "components/pubsub/kafka/test_subscriber.hpp"
 
 namespace components::pubsub::kafka {
@@ -41,13 +46,13 @@ TEST(KafkaConsumer, AFailureBlocksItsPartitionOnly) {
     co_await member.Subscribe("blocked", subscriber);
     for (const char* data : {"a", "b", "c"}) co_await member.Put("blocked", 0, data);
     for (const char* data : {"x", "y", "z"}) co_await member.Put("blocked", 1, data);
-    while (subscriber.CountOf("a") < 3) co_await subscriber.Await(subscriber.got.size() + 1);
+    co_await subscriber.AwaitThat([&] { return subscriber.CountOf("a") >= 3; });
     EXPECT_EQ(subscriber.Data("1"), (Strings{"x", "y", "z"}));
     EXPECT_EQ(subscriber.CountOf("b"), 0U);
     co_await AwaitCommitted(group, "blocked", 1, 3);
     EXPECT_EQ(SharedBroker().Committed(group, "blocked", 0), 0);
     fail = false;
-    while (subscriber.CountOf("c") == 0) co_await subscriber.Await(subscriber.got.size() + 1);
+    co_await subscriber.AwaitThat([&] { return subscriber.CountOf("c") > 0; });
     Strings rest = subscriber.Data("0");
     EXPECT_EQ(rest[rest.size() - 3], "a");
     EXPECT_EQ(rest[rest.size() - 2], "b");
@@ -178,7 +183,7 @@ TEST(KafkaConsumer, HeldMessagesOutliveARebalance) {
       EXPECT_EQ(second.got.size(), 4U) << strategy;
       one.subscriptions[0]->Resume();
       first.Open();
-      while (first.got.size() < 6) co_await first.Await(first.got.size() + 1);
+      co_await first.Await(6);
       co_await Wait(milliseconds(500));
       for (int partition = 0; partition < 4; ++partition) {
         // Each was handed to the first once, and to the second if it has the partition.
@@ -191,6 +196,41 @@ TEST(KafkaConsumer, HeldMessagesOutliveARebalance) {
       co_await one.End();
       co_await two.End();
     }
+  });
+}
+
+// A partition was paused, goes back to the group, and comes again after the pause has ended.
+TEST(KafkaConsumer, APauseEndsWhilePartitionsAreDealt) {
+  SharedBroker().CreateTopic("redealt", 4);
+  Play(+[]() -> async::Task<void> {
+    const Entries settings = Plain(Fresh("g"), {{"consumerGroupRebalanceStrategy", "range"}});
+    const auto read =
+        components::kafka::ReadSettings(config::Properties("test", Entries(settings)), true);
+    EXPECT_TRUE(read);
+    // Where a member finds out where to go on: busy for as long as the test likes.
+    auto pool = std::make_shared<async::BlockingPool>(1);
+    Subscriber first;
+    const contracts::Call call = In(milliseconds(20'000));
+    auto made = co_await components::kafka::Consumer::Start(
+        call, {.settings = *read, .topics = {"redealt"}, .handler = &first, .pool = pool});
+    EXPECT_TRUE(made);
+    std::promise<void> release;
+    pool->Submit([wait = release.get_future()] { wait.wait(); });
+    (*made)->Pause();
+    Member two;
+    Subscriber second;
+    EXPECT_TRUE(co_await two.Init(settings));
+    co_await two.Subscribe("redealt", second);
+    (*made)->Resume();
+    release.set_value();
+    for (int partition = 0; partition < 4; ++partition) {
+      co_await two.Put("redealt", partition, std::to_string(partition));
+    }
+    co_await first.Await(2);
+    co_await second.Await(2);
+    co_await two.End();
+    const contracts::Call end = In(milliseconds(2000));
+    co_await (*made)->Close(end);
   });
 }
 
@@ -215,7 +255,9 @@ TEST(KafkaConsumer, ARebalanceWaitsForBusyHandlers) {
     co_await first.Await(20);
     co_await two.Subscribe("busy", second);
     const async::Context patient;
-    while (first.got.size() + second.got.size() < kMessages) co_await Wait(milliseconds(50));
+    for (int i = 0; i < 400 && first.got.size() + second.got.size() < kMessages; ++i) {
+      co_await Wait(milliseconds(50));
+    }
     co_await Wait(milliseconds(300));
     EXPECT_EQ(first.got.size() + second.got.size(), static_cast<std::size_t>(kMessages));
     EXPECT_GT(second.got.size(), 0U);

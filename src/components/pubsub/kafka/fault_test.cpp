@@ -51,7 +51,7 @@ TEST(KafkaFault, AFrozenBrokerIsAnErrorInTime) {
     EXPECT_LT(async::Clock::now() - start, milliseconds(1500));
     Faulty().Resume();
     co_await Insist(member, topic, "c");
-    while (subscriber.CountOf("c") == 0) co_await subscriber.Await(subscriber.got.size() + 1);
+    co_await subscriber.AwaitThat([&] { return subscriber.CountOf("c") > 0; });
     co_await member.End();
   });
 }
@@ -83,7 +83,7 @@ TEST(KafkaFault, AKilledBrokerIsAnErrorAndItsReturnMendsAll) {
     Faulty().Start();
     subscriber.Open();
     for (int i = 0; i < 50; ++i) co_await Insist(member, topic, std::to_string(i));
-    while (subscriber.CountOf("49") == 0) co_await subscriber.Await(subscriber.got.size() + 1);
+    co_await subscriber.AwaitThat([&] { return subscriber.CountOf("49") > 0; });
     for (int i = 0; i < 50; ++i) EXPECT_GE(subscriber.CountOf(std::to_string(i)), 1U) << i;
     EXPECT_EQ(subscriber.CountOf("held"), 1U);
     co_await member.End();

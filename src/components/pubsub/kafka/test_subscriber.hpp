@@ -47,12 +47,16 @@ class Subscriber final : public contracts::MessageHandler {
     open.Pulse();
   }
   /// Waits until so many messages have come in all.
-  async::Task<void> Await(std::size_t wanted, milliseconds patience = milliseconds(20'000)) {
-    const async::Context context(async::Loop::Current()->After(patience));
-    while (got.size() < wanted) {
-      if (co_await news.Wait(context) != async::Wake::kReady) break;
-    }
+  async::Task<void> Await(std::size_t wanted) {
+    co_await AwaitThat([this, wanted] { return got.size() >= wanted; });
     EXPECT_GE(got.size(), wanted);
+  }
+  /// Waits until this holds, which is asked again with each message.
+  async::Task<void> AwaitThat(std::function<bool()> holds) {
+    const async::Context patient(async::Loop::Current()->After(milliseconds(20'000)));
+    while (!holds() && co_await news.Wait(patient) == async::Wake::kReady) {
+    }
+    EXPECT_TRUE(holds()) << got.size() << " messages came";
   }
   std::vector<std::string> Data(const std::string& partition = "") const {
     std::vector<std::string> out;
