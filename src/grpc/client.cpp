@@ -87,8 +87,9 @@ async::Task<base::Result<UnaryResult>> Channel::Unary(const async::Context& cont
   co_return result;
 }
 
-ClientStream::ClientStream(const Channel& channel, std::string_view path, http::Headers metadata)
-    : channel_(channel), path_(path), metadata_(std::move(metadata)) {}
+ClientStream::ClientStream(const Channel& channel, std::string_view path, http::Headers metadata,
+                           std::size_t high_water)
+    : channel_(channel), path_(path), metadata_(std::move(metadata)), body_(high_water) {}
 
 ClientStream::~ClientStream() {
   // The response goes first: it stops the engine from pulling body_.

@@ -48,7 +48,9 @@ class Channel {
 /// the end resets the stream.
 class ClientStream {
  public:
-  ClientStream(const Channel& channel, std::string_view path, http::Headers metadata);
+  /// `high_water`: bytes of messages not taken by the connection yet from which on it is congested.
+  ClientStream(const Channel& channel, std::string_view path, http::Headers metadata,
+               std::size_t high_water = std::size_t{64} << 10);
   ~ClientStream();
   ClientStream(const ClientStream&) = delete;
   ClientStream& operator=(const ClientStream&) = delete;

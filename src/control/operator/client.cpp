@@ -5,7 +5,6 @@
 
 #include "async/blocking_pool.hpp"
 #include "base/duration.hpp"
-#include "base/random.hpp"
 #include "base/strings.hpp"
 #include "control/operator/session.hpp"
 #include "grpc/client.hpp"
@@ -17,16 +16,6 @@ using std::chrono::milliseconds;
 
 // Lists hold every resource of a namespace, with all that Kubernetes adds to them.
 constexpr std::size_t kMaxMessage = std::size_t{64} << 20;
-// A trouble that goes on is told again after this time.
-constexpr std::chrono::minutes kTellAgain{1};
-
-milliseconds Longer(milliseconds pause, milliseconds most) {
-  return std::min(pause + pause / 2, most);
-}
-
-async::Task<void> Pause(const async::Context& context, milliseconds pause) {
-  co_await async::Sleep(context, async::Loop::Current()->After(base::Jitter(pause, 0.3)));
-}
 
 }  // namespace
 
@@ -74,7 +63,7 @@ async::Task<base::Result<AppResources>> OperatorClient::Load(const async::Contex
   const milliseconds patience =
       remembered ? options_.times.cached_patience : options_.times.patience;
   const async::Context limited = context.Until(loop.After(patience));
-  milliseconds pause = options_.times.retry;
+  Backoff backoff(options_.times.retry, options_.times.max_retry / 3);
   base::Error last(base::Kind::kTimeout, "there was no time to ask");
   while (true) {
     bool answered = false;
@@ -92,11 +81,10 @@ async::Task<base::Result<AppResources>> OperatorClient::Load(const async::Contex
       co_return std::unexpected(std::move(fetched).error());
     }
     last = std::move(fetched).error();
-    if (loop.After(pause) >= limited.deadline) break;
+    if (loop.After(backoff.next()) >= limited.deadline) break;
     log_.Warning(base::StrCat("The Dapr operator at ", options_.address,
                               " does not answer: ", last.message, "; trying again"));
-    co_await Pause(limited, pause);
-    pause = Longer(pause, options_.times.max_retry / 3);
+    co_await backoff.Pause(limited);
   }
   if (remembered) {
     set_ = *std::move(remembered);
@@ -127,11 +115,8 @@ async::Task<void> OperatorClient::Close(const async::Context& context) {
 }
 
 void OperatorClient::NoteTrouble(const base::Error& error, milliseconds pause) {
-  const async::TimePoint now = async::Loop::Current()->now();
   const bool was_connected = std::exchange(connected_, false);
-  if (!was_connected && last_trouble_ == error.message && now - told_trouble_ < kTellAgain) return;
-  last_trouble_ = error.message;
-  told_trouble_ = now;
+  if (!troubles_.Worth(error.message) && !was_connected) return;
   log_.Warning(
       base::StrCat(was_connected ? "Error from operator stream: " : "Failed to establish stream: ",
                    error.message, "; the app goes on with the resources it has; trying ",
@@ -140,13 +125,13 @@ void OperatorClient::NoteTrouble(const base::Error& error, milliseconds pause) {
 
 void OperatorClient::NoteConnected() {
   if (std::exchange(connected_, true)) return;
-  last_trouble_.clear();
+  troubles_.Over();
   log_.Info("Reconnected to operator");
 }
 
 async::Task<void> OperatorClient::Run() {
   const async::Context context = gate_.context();
-  milliseconds pause = options_.times.retry;
+  Backoff backoff(options_.times.retry, options_.times.max_retry);
   while (!gate_.closing()) {
     base::Error error(base::Kind::kUnreachable, "the operator has no address");
     const async::TimePoint began = async::Loop::Current()->now();
@@ -164,11 +149,10 @@ async::Task<void> OperatorClient::Run() {
     if (gate_.closing()) co_return;
     // One that lasted was well; one that ends at once again and again is not.
     if (connected_ && async::Loop::Current()->now() - began > options_.times.max_retry) {
-      pause = options_.times.retry;
+      backoff.Reset();
     }
-    NoteTrouble(error, pause);
-    co_await Pause(context, pause);
-    pause = Longer(pause, options_.times.max_retry);
+    NoteTrouble(error, backoff.next());
+    co_await backoff.Pause(context);
   }
 }
 

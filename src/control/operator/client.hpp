@@ -15,6 +15,7 @@
 #include "async/gate.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
+#include "control/link/link.hpp"
 #include "control/operator/cache.hpp"
 #include "control/operator/resource_set.hpp"
 #include "http/client.hpp"
@@ -45,10 +46,6 @@ struct OperatorOptions {
 
 class OperatorClient {
  public:
-  /// Where the operator is now and with which TLS it is to be spoken to; asked before each
-  /// connection, so that names are looked up anew and a renewed certificate is used.
-  using Locate =
-      std::function<async::Task<base::Result<std::vector<http::Origin>>>(const async::Context&)>;
   /// Brings the app in line with a new set. Awaited; what arrives meanwhile becomes the next set.
   using Apply = std::function<async::Task<void>(AppResources)>;
 
@@ -88,8 +85,7 @@ class OperatorClient {
   std::size_t next_address_ = 0;
   bool connected_ = false;
   bool trusted_ = false;  // what the app runs with has been told, not remembered
-  std::string last_trouble_;
-  async::TimePoint told_trouble_{};
+  Troubles troubles_;
   Apply apply_;
   async::Gate gate_;
 };

@@ -1,11 +1,13 @@
 #include "control/operator/protocol.hpp"
 
+#include "control/link/wire_writer.hpp"
 #include "grpc/wire.hpp"
 
 namespace control {
 namespace {
 
 using grpc::wire::Type;
+using wire::AddText;
 
 #define DAPR_OPERATOR "/dapr.proto.operator.v1.Operator/"
 constexpr std::string_view kList[] = {
@@ -17,15 +19,6 @@ constexpr std::string_view kUpdate[] = {
     DAPR_OPERATOR "HTTPEndpointUpdate", DAPR_OPERATOR "ResiliencyUpdate",
     DAPR_OPERATOR "ConfigurationUpdate"};
 #undef DAPR_OPERATOR
-
-void AddText(std::string& out, unsigned field, std::string_view text) {
-  if (text.empty()) return;
-  out += static_cast<char>(field << 3 | static_cast<unsigned>(Type::kBytes));
-  std::size_t size = text.size();
-  for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
-  out += static_cast<char>(size);
-  out += text;
-}
 
 std::unexpected<base::Error> Malformed() {
   return base::Fail(base::Kind::kProtocol, "the operator sent a malformed message");

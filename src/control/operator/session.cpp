@@ -99,11 +99,7 @@ async::Task<std::optional<base::Error>> OperatorSession::ReadStream(ResourceKind
     }
   }
   if (stream.status().code == grpc::Code::kUnimplemented) co_return std::nullopt;
-  if (stream.status().ok()) {
-    co_return base::Error(base::Kind::kUnavailable, "the operator ended the stream");
-  }
-  co_return base::Error(base::Kind::kUnavailable,
-                        grpc::RpcErrorText(stream.status().code, stream.status().message));
+  co_return StreamEnd(stream.status(), "the operator");
 }
 
 async::Task<void> OperatorSession::Stream(ResourceKind kind) {
