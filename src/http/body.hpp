@@ -42,6 +42,9 @@ class Body {
   virtual std::optional<std::string_view> Whole() { return std::nullopt; }
   /// The total length, if it is known before the end.
   virtual std::optional<uint64_t> length() const { return std::nullopt; }
+  /// Goes back to the first byte, for another try at sending it; pieces handed out before are no
+  /// longer valid. False, and nothing changes, if what was read is not kept.
+  virtual bool Rewind() { return false; }
 };
 
 /// A body that is all there. Owns its data unless made from a view that outlives it.
@@ -69,6 +72,10 @@ class StringBody final : public Body {
   void OnReady(async::Waiter*) override {}
   std::optional<std::string_view> Whole() override { return done_ ? std::string_view() : data_; }
   std::optional<uint64_t> length() const override { return data_.size(); }
+  bool Rewind() override {
+    done_ = false;
+    return true;
+  }
 
  private:
   std::string owned_;

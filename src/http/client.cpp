@@ -61,9 +61,17 @@ void ClientImpl::Forget(const Origin& origin) {
   if (at != pools_.end()) Retire(*at->second);
 }
 
-void ClientImpl::ForgetIf(const std::function<bool(const Origin&)>& which) {
+void ClientImpl::RenewTls(const std::function<bool(const Origin&)>& which) {
   for (auto& [origin, pool] : pools_) {
-    if (which(origin)) Retire(*pool);
+    if (!which(origin)) continue;
+    pool->http1.Forget();
+    const auto tls = TlsOf(origin);
+    for (auto& entry : pool->http2) {
+      // A dial looks for itself.
+      if (entry->ready && (!tls || entry->connection->tls() != tls->get())) {
+        entry->connection->Shutdown(false);
+      }
+    }
   }
 }
 

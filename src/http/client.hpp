@@ -69,9 +69,12 @@ class Client {
   /// (and, over HTTP/2, both go on side by side).
   ///
   /// A request that failed on a reused connection before any byte of the response came, and whose
-  /// body was not yet touched, is sent once more on a fresh connection. Errors: kUnreachable (no
-  /// connection could be made, nothing was sent), kUnavailable (the connection broke), kTimeout,
-  /// kCanceled, kProtocol,
+  /// body was not yet touched, is sent once more on a fresh connection. So is one that an HTTP/2
+  /// peer certainly did not process, also if its body can be rewound. A connection over TLS counts
+  /// as made when the peer has begun to speak HTTP/2, for only then it has accepted our
+  /// certificate. Errors: kUnreachable (no connection could be made, nothing was sent),
+  /// kUnavailable (the connection broke), kTimeout, kCanceled, kUnauthenticated (a certificate was
+  /// refused, nothing was sent), kProtocol,
   virtual async::Task<base::Result<Response>> Send(const async::Context& context,
                                                    const Origin& origin, RequestHead head,
                                                    Body* body,
@@ -79,8 +82,9 @@ class Client {
 
   /// Closes idle connections to an origin that has gone, and others when their requests end.
   virtual void Forget(const Origin& origin) = 0;
-  /// The same for every origin that `which` picks.
-  virtual void ForgetIf(const std::function<bool(const Origin&)>& which) = 0;
+  /// The same for those connections to the origins that `which` picks which were not made with
+  /// what their `tls_source` gives now. Dials that are under way count as connections.
+  virtual void RenewTls(const std::function<bool(const Origin&)>& which) = 0;
   /// Number of open connections, for tests and metrics.
   virtual std::size_t connections() const = 0;
   /// Finishes or, at the context's end, aborts what is in flight. Must be awaited before

@@ -29,7 +29,9 @@ async::Task<base::Result<Response>> ClientImpl::SendHttp1(const async::Context& 
     if (!fresh) connection = pool.http1.TakeIdle();
     if (!connection) {
       fresh = true;
-      auto stream = co_await Connect(context, pool.origin, options_.dial_timeout, closing_token_);
+      CO_ASSIGN_OR_RETURN(auto tls, TlsOf(pool.origin));
+      auto stream = co_await Connect(context, pool.origin, std::move(tls),
+                                     loop_.After(options_.dial_timeout), closing_token_);
       if (!stream) co_return std::unexpected(std::move(stream).error());
       connection = std::make_unique<Http1ClientConnection>(pool.http1, std::move(*stream));
     }

@@ -22,7 +22,7 @@ class ClientImpl final : public Client {
                : SendHttp1(context, origin, std::move(head), body, interim);
   }
   void Forget(const Origin& origin) override;
-  void ForgetIf(const std::function<bool(const Origin&)>& which) override;
+  void RenewTls(const std::function<bool(const Origin&)>& which) override;
   std::size_t connections() const override;
   async::Task<void> Close(const async::Context& context) override;
 
@@ -49,6 +49,11 @@ class ClientImpl final : public Client {
   async::Task<base::Result<ClientPool::Http2*>> PickHttp2(const async::Context& context,
                                                           ClientPool& pool);
   async::Task<void> DialHttp2(ClientPool& pool);
+  struct Dialed {
+    base::Status status;
+    bool again = false;  // another try may succeed at once
+  };
+  async::Task<Dialed> DialOnce(ClientPool& pool, async::TimePoint until);
 
   async::Loop& loop_;
   const ClientOptions options_;

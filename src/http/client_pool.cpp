@@ -41,13 +41,17 @@ base::Error ClientClosing() {
   return base::Error(base::Kind::kUnavailable, "the HTTP client is closing");
 }
 
-async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Context& context,
-                                                                const Origin& origin,
-                                                                std::chrono::milliseconds timeout,
-                                                                async::CancelToken& closing) {
+base::Result<std::shared_ptr<const net::TlsContext>> TlsOf(const Origin& origin) {
+  if (origin.tls_source) return origin.tls_source->Current();
+  return origin.tls;
+}
+
+async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(
+    const async::Context& context, const Origin& origin, std::shared_ptr<const net::TlsContext> tls,
+    async::TimePoint until, async::CancelToken& closing) {
   async::Loop& loop = *async::Loop::Current();
   EitherToken stop(context.cancel, closing);
-  async::Context bounded = context.Until(loop.After(timeout));
+  async::Context bounded = context.Until(until);
   bounded.cancel = &stop.token();
   // A dial that takes too long is an unreachable peer, unless the caller's own time is over.
   const auto judge = [&](base::Error error) {
@@ -56,10 +60,6 @@ async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Con
     if (slow || error.kind == base::Kind::kUnavailable) error.kind = base::Kind::kUnreachable;
     return std::unexpected(std::move(error));
   };
-  std::shared_ptr<const net::TlsContext> tls = origin.tls;
-  if (origin.tls_source) {
-    CO_ASSIGN_OR_RETURN(tls, origin.tls_source->Current());
-  }
   auto stream = co_await net::Dial(bounded, origin.address);
   if (!stream) co_return judge(std::move(stream).error());
   if (tls) {

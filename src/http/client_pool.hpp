@@ -31,7 +31,8 @@ struct ClientPool {
 
   struct Http2 {
     std::unique_ptr<Http2ClientConnection> connection;
-    std::size_t users = 0;  // calls of Send
+    std::size_t users = 0;  // calls of Send, and the dial
+    bool ready = false;     // dialed; for requests
   };
 
   const Origin origin;
@@ -79,13 +80,14 @@ base::Error EndOfWait(async::Wake wake, std::string_view what, const Origin& ori
 /// Why a closing client sends nothing.
 base::Error ClientClosing();
 
-/// Connects and, where the origin asks for it, does the TLS handshake; both within `timeout` and
-/// until `closing` is canceled.
+/// What a connection to the origin is to be made with now; null for plaintext.
+base::Result<std::shared_ptr<const net::TlsContext>> TlsOf(const Origin& origin);
+
+/// Connects and, with `tls`, does the handshake; both until `until` and `closing` is canceled.
 /// Failures to get a connection are kUnreachable, or kTimeout if the context's own deadline has
 /// passed.
-async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(const async::Context& context,
-                                                                const Origin& origin,
-                                                                std::chrono::milliseconds timeout,
-                                                                async::CancelToken& closing);
+async::Task<base::Result<std::unique_ptr<net::Stream>>> Connect(
+    const async::Context& context, const Origin& origin, std::shared_ptr<const net::TlsContext> tls,
+    async::TimePoint until, async::CancelToken& closing);
 
 }  // namespace http

@@ -201,6 +201,65 @@ TEST_F(Http2Pool, AServerThatGoesAwayIsReplaced) {
   EXPECT_EQ(server.connections(), 2);
 }
 
+async::Task<void> PostInto(Client& client, const Origin& origin, Body& body, std::string& answer) {
+  const async::Context context(async::Loop::Current()->After(milliseconds(10'000)));
+  RequestHead head;
+  head.method = "POST";
+  head.target = "/";
+  auto response = co_await client.Send(context, origin, std::move(head), &body);
+  answer = response ? base::StrCat(response->head.status) : response.error().message;
+}
+
+TEST_F(Http2Pool, ARequestThatWasNotProcessedIsSentAgainWithItsBody) {
+  // One connection refuses the first stream and the next is behind its end.
+  std::atomic<int> bodies{0};
+  ScriptedServer server([&](RawClient& connection, int index) {
+    std::string in;
+    connection.Send(MakeFrame(NGHTTP2_SETTINGS, 0, 0));
+    for (int32_t id; (id = StreamOf(connection, in, NGHTTP2_DATA)) > 0;) {
+      ++bodies;
+      if (index > 0) {
+        connection.Send(Found(id));
+      } else if (id == 1) {
+        connection.Send(MakeFrame(NGHTTP2_RST_STREAM, 0, id, test::Be32(NGHTTP2_REFUSED_STREAM)));
+      } else {
+        connection.Send(MakeFrame(NGHTTP2_GOAWAY, 0, 0, test::Be32(1) + test::Be32(0)));
+      }
+    }
+  });
+  const Origin origin = Http2At(server.port());
+  Run([&](Client& client) -> async::Task<void> {
+    StringBody kept("data");
+    std::string answer;
+    co_await PostInto(client, origin, kept, answer);
+    EXPECT_EQ(answer, "200");
+    EXPECT_EQ(bodies, 3);
+  });
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(Http2Pool, ARequestWhoseBodyIsGoneIsNotSentAgain) {
+  ScriptedServer server([&](RawClient& connection, int) {
+    std::string in;
+    connection.Send(MakeFrame(NGHTTP2_SETTINGS, 0, 0));
+    for (int32_t id; (id = StreamOf(connection, in, NGHTTP2_DATA)) > 0;) {
+      connection.Send(MakeFrame(NGHTTP2_RST_STREAM, 0, id, test::Be32(NGHTTP2_REFUSED_STREAM)));
+    }
+  });
+  const Origin origin = Http2At(server.port());
+  Run([&](Client& client) -> async::Task<void> {
+    PipeBody gone;
+    gone.Write("data");
+    gone.Close();
+    std::string answer;
+    co_await PostInto(client, origin, gone, answer);
+    EXPECT_NE(answer.find("has refused the request"), std::string::npos) << answer;
+    StringBody kept("data");
+    co_await PostInto(client, origin, kept, answer);
+    EXPECT_NE(answer.find("has refused the request"), std::string::npos) << "in the end";
+  });
+}
+
 // Fetches from peers that accept and then say nothing while TLS waits for them.
 async::Task<void> CloseWhileDialing(uint16_t port, std::vector<std::string>& answers) {
   ClientOptions options;

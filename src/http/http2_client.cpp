@@ -48,9 +48,11 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
     WatchPeer();
     if (!session_.Submit(*stream, head)) {
       leaving_ = true;
+      const bool touched = stream->body_touched();
+      stream.reset();
       co_return Outcome{
           base::Fail(base::Kind::kUnavailable, session_.Describe("has used up its streams")),
-          false};
+          !touched || body->Rewind()};
     }
     // From here on the connection may go; the stream stays.
     const async::Wake wake = co_await stream->answered().Wait(context);
@@ -61,7 +63,7 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
       co_return Outcome{base::Fail(base::Kind::kCanceled, "the request was canceled"), false};
     }
     if (stream->failure()) {
-      const bool unprocessed = stream->unprocessed();
+      const bool unprocessed = stream->unprocessed() && (!stream->body_touched() || body->Rewind());
       base::Error failure = *stream->failure();
       // A server that was told of the deadline may end the call by itself, and a little earlier
       // than this clock does.
@@ -84,6 +86,12 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
       RequestTurn();
     }
   }
+  async::Event& begun() override { return begun_; }
+  base::Error end_reason() const override {
+    if (fault()) return *fault();
+    return base::Error(base::Kind::kUnavailable, session_.Describe("was closed"));
+  }
+  const net::TlsContext* tls() const override { return Http2Connection::stream().tls_context(); }
   async::Event& closed() override { return closed_; }
 
  private:
@@ -104,6 +112,7 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
   async::TimePoint Check(async::TimePoint) override { return async::kForever; }
 
   void OnSettled() override {
+    if (!begun_.is_set() && session_.greeted()) begun_.Set();
     if (queue_) {
       // Each takes a place, here or elsewhere, or gives up.
       for (auto left = queue_->waiting; left != 0 && usable() && room() != 0; --left) {
@@ -117,12 +126,14 @@ class ClientConnection final : public Http2ClientConnection, public Http2Connect
 
   void OnEnded() override {
     const auto queue = std::move(queue_);
+    begun_.Set();
     closed_.Set();  // *this may be gone
     if (queue) queue->room.Pulse();
   }
 
   Http2ClientSession session_;
   std::shared_ptr<Http2Queue> queue_;
+  async::Event begun_;
   async::Event closed_;
   bool leaving_ = false;
 };

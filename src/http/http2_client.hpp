@@ -37,7 +37,8 @@ class Http2ClientConnection {
   struct Outcome {
     base::Result<Response> response;
     /// The peer certainly did not process the request (refused stream, GOAWAY below its id, never
-    /// written), so it may be sent again on another connection.
+    /// written) and its body is as it was or has been rewound: it may be sent again on another
+    /// connection.
     bool unprocessed = false;
   };
   /// `head` must stay until the task ends.
@@ -45,6 +46,13 @@ class Http2ClientConnection {
                                     Body* body, InterimObserver* interim) = 0;
   /// Finishes open streams (no new ones), then closes; or aborts now.
   virtual void Shutdown(bool abort) = 0;
+  /// Set when the peer's SETTINGS have come, and with them its consent to the handshake, or the
+  /// connection has ended.
+  virtual async::Event& begun() = 0;
+  /// Why the connection ended; for callers that saw it end.
+  virtual base::Error end_reason() const = 0;
+  /// What the TLS handshake was done with; null for plaintext.
+  virtual const net::TlsContext* tls() const = 0;
   /// Set when the connection has ended and may be destroyed.
   virtual async::Event& closed() = 0;
 };

@@ -1,4 +1,7 @@
 // How connections of the client end in good order.
+#include <set>
+
+#include "http/http2_client_session.hpp"
 #include "http/http2_test_util.hpp"
 
 namespace http {
@@ -76,11 +79,13 @@ TEST(Http2Client, GoAwayTellsWhatWasNotProcessed) {
   RawPeer server(rig, std::move(far));
   std::vector<std::pair<std::string, bool>> failures;
   async::Gate gate;
+  PipeBody taken;  // cannot be sent again
+  taken.Write("data");
+  taken.Close();
   const auto one = [&](bool with_body) -> async::Task<void> {
     const async::Context context;
-    StringBody body("data");
     Outcome outcome =
-        co_await client.Send(context, Head("POST", "/"), with_body ? &body : nullptr, nullptr);
+        co_await client.Send(context, Head("POST", "/"), with_body ? &taken : nullptr, nullptr);
     failures.emplace_back(outcome.response ? "" : outcome.response.error().message,
                           outcome.unprocessed);
   };
@@ -102,6 +107,40 @@ TEST(Http2Client, GoAwayTellsWhatWasNotProcessed) {
   EXPECT_TRUE(rig.RunUntil([&] { return failures.size() == 3; }));
   EXPECT_TRUE(failures.at(2).second);
   EXPECT_TRUE(rig.RunUntil([&] { return client.closed().is_set(); }));
+}
+
+struct NoOwner final : Http2Session::Owner {
+  void Wake() override {}
+};
+
+TEST(Http2Client, RequestsMadeBeforeAGoAwayIsReadAreSent) {
+  async::Loop loop;
+  NoOwner owner;
+  Http2ClientSession session(loop, owner, {}, "peer");
+  std::string out;
+  session.Feed(MakeFrame(NGHTTP2_SETTINGS, 0, 0));
+  session.TakeOutput(out, std::string::npos);
+  PipeBody body;
+  body.Write("data");
+  body.Close();
+  Http2ClientStream stream(session, &body, nullptr);
+  ASSERT_TRUE(session.Submit(stream, Head("POST", "/")));
+  // The first of the two by which a server that shuts down leaves room for what is under way.
+  session.Feed(MakeFrame(NGHTTP2_GOAWAY, 0, 0, Be32(0x7fffffff) + Be32(NGHTTP2_NO_ERROR)));
+  session.RunWork();
+  EXPECT_FALSE(stream.failure()) << stream.failure()->message;
+  EXPECT_TRUE(session.wants_write());
+  EXPECT_FALSE(session.finished());
+  out.clear();
+  session.TakeOutput(out, std::string::npos);
+  std::set<int> types;
+  for (std::size_t at = 0; at + 9 <= out.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<uint8_t>(out[at + i]); };
+    types.insert(byte(3));
+    at += 9u + (byte(0) << 16 | byte(1) << 8 | byte(2));
+  }
+  EXPECT_TRUE(types.contains(NGHTTP2_HEADERS) && types.contains(NGHTTP2_DATA));
+  EXPECT_TRUE(session.going_away());
 }
 
 TEST(Http2Client, ConnectionsBeginWhileOthersSend) {

@@ -31,8 +31,10 @@ class Http2ClientStream final : public Body, public Http2Stream {
   async::Event& answered() { return answered_; }
   ResponseHead& head() { return head_; }
   const std::optional<base::Error>& failure() const { return failure_; }
-  /// The peer certainly did nothing, and the request body was not touched.
-  bool unprocessed() const { return refused_ && !body_touched_; }
+  /// The peer certainly did nothing.
+  bool unprocessed() const { return refused_; }
+  /// Something of the request body has been taken.
+  bool body_touched() const { return body_touched_; }
 
   /// The response's body.
   Poll TryRead(std::string_view& chunk) override { return in_.TryRead(chunk); }

@@ -81,9 +81,7 @@ void Http2Connection::ReadSome() {
                           base::StrCat("the connection to ", stream_->peer().ToString(),
                                        " was closed by the peer")));
     } else if (result.status == net::Io::kError) {
-      EndSoon(base::Error(
-          base::Kind::kUnavailable,
-          base::StrCat("the connection to ", stream_->peer().ToString(), " broke while reading")));
+      EndSoon(ReadError());
     }
     break;
   }
@@ -91,6 +89,19 @@ void Http2Connection::ReadSome() {
   session_->RunWork();
   if (session_->header_since()) CheckBy(*session_->header_since() + times_.header_timeout);
   if (session_->wants_write() || session_->finished()) RequestTurn();
+}
+
+base::Error Http2Connection::ReadError() const {
+  const std::string peer = stream_->peer().ToString();
+  const std::string why = stream_->tls_fault();
+  if (stream_->tls_certificate_refused()) {
+    return base::Error(
+        base::Kind::kUnauthenticated,
+        base::StrCat("TLS handshake with ", peer, ": the peer refused our certificate: ", why));
+  }
+  return base::Error(base::Kind::kUnavailable,
+                     base::StrCat("the connection to ", peer, " broke while reading",
+                                  why.empty() ? "" : ": ", why));
 }
 
 void Http2Connection::DiscardInput() {

@@ -34,6 +34,7 @@ class Http2Connection : public async::Turn, public Http2Session::Owner {
   void EndSoon(base::Error error);
   bool ended() const { return state_ == State::kEnded; }
   net::Stream& stream() { return *stream_; }
+  const net::Stream& stream() const { return *stream_; }
   /// Everything went out and nothing waits for the socket.
   bool flushed() const { return unsent_.empty() && !session_->wants_write(); }
 
@@ -57,6 +58,8 @@ class Http2Connection : public async::Turn, public Http2Session::Owner {
   virtual void OnEnded() = 0;
   /// After a turn's work; where a derived class decides that it has finished.
   virtual void OnSettled() {}
+  /// Why the connection ended; null if in order.
+  const base::Error* fault() const { return fault_.get(); }
   /// Says goodbye where the protocol has not: closes once what is queued has been written.
   void CloseWhenFlushed() { close_when_flushed_ = true; }
 
@@ -74,6 +77,7 @@ class Http2Connection : public async::Turn, public Http2Session::Owner {
 
   void OnTurn() override;
   void ReadSome();
+  base::Error ReadError() const;
   void DiscardInput();
   /// True if the socket took everything there was.
   bool WriteSome();

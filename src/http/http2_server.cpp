@@ -65,6 +65,7 @@ class Http2ServerConnection final : public Http2Connection, public TlsConnection
 
   void Renew() override { BeginDrain(); }
   const void* tag() const override { return info_.listener_tag; }
+  const net::TlsContext* tls() const override { return Http2Connection::stream().tls_context(); }
 
   void BeginDrain() {
     if (ended() || drain_since_ != async::kForever) return;

@@ -75,11 +75,14 @@ void Http2Session::Feed(std::string_view bytes) {
     if (found == Http2Scanner::Found::kPayload) {
       CheckPayload(head, scanner_.number());
     } else {
-      if (NeedsState(head)) {
+      const bool goaway = head.type == NGHTTP2_GOAWAY && !server_;
+      if (goaway || NeedsState(head)) {
         const char* const begin = std::max(fed, bytes.data() - 9);
         Receive({fed, begin});
         fed = begin;
       }
+      // nghttp2 sends no request after a GOAWAY, but these are those the server still waits for.
+      if (goaway) HoldOutput();
       CheckFrame(head);
     }
     if (terminated_) return;
@@ -106,8 +109,17 @@ void Http2Session::Receive(std::string_view bytes) {
   }
 }
 
+void Http2Session::HoldOutput() {
+  if (!nghttp2_session_want_write(session_)) return;
+  auto held = std::move(held_);
+  if (!held) held = std::make_unique<std::string>();
+  TakeOutput(*held, std::string::npos);
+  if (!held->empty()) held_ = std::move(held);
+}
+
 bool Http2Session::TakeOutput(std::string& out, std::size_t limit) {
   if (broken_ || lost_) return false;
+  if (held_) out += *std::exchange(held_, nullptr);
   sink_ = &out;
   bool more = true;
   // A header block must leave whole: the rest of it lies in the thread's buffer (Http2Memory).

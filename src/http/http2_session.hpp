@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,11 +58,10 @@ class Http2Session {
   /// Runs what Feed and TakeOutput have made ready. May resume coroutines.
   void RunWork();
   bool has_work() const { return work_head_ != nullptr; }
-  bool wants_write() const { return nghttp2_session_want_write(session_) != 0; }
+  bool wants_write() const { return held_ || nghttp2_session_want_write(session_) != 0; }
   /// GOAWAY is sent and nothing is left to do: the connection should be closed.
   bool finished() const {
-    return broken_ ||
-           (!nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_));
+    return broken_ || (!nghttp2_session_want_read(session_) && !wants_write());
   }
   /// Ends the connection by GOAWAY; streams die with it.
   void Terminate(uint32_t error_code);
@@ -145,6 +145,8 @@ class Http2Session {
   void OnResetSent(int32_t id, uint32_t error_code);
   /// Hands bytes to nghttp2.
   void Receive(std::string_view bytes);
+  /// Takes the output there is, to be sent ahead of any other.
+  void HoldOutput();
   /// True if CheckFrame must know what the frames before it did.
   bool NeedsState(const Http2Scanner::Head& head) const;
   void CheckFrame(const Http2Scanner::Head& head);
@@ -155,7 +157,8 @@ class Http2Session {
 
   Http2Memory memory_;
   nghttp2_session* session_ = nullptr;
-  std::string* sink_ = nullptr;  // where send callbacks append
+  std::string* sink_ = nullptr;        // where send callbacks append
+  std::unique_ptr<std::string> held_;  // output from before a GOAWAY that was received
   Http2Stream* work_head_ = nullptr;
   Http2Stream* work_tail_ = nullptr;
   Http2Stream* all_head_ = nullptr;

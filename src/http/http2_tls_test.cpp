@@ -1,5 +1,6 @@
 // HTTP/2 over TLS: what ALPN chooses, and handshakes that do not come.
 #include <atomic>
+#include <set>
 
 #include "base/strings.hpp"
 #include "http/client.hpp"
@@ -92,23 +93,22 @@ TEST_F(Http2Tls, AHandshakeThatDoesNotComeEndsTheConnection) {
   EXPECT_EQ(Answer(OriginOf(server, {"h2"})), "h2 https alpn=h2") << "others are served";
 }
 
-// Gives the one context and counts how often it is asked for.
+// Gives a context that the test may replace, and counts how often it is asked for.
 class CountingSource final : public net::TlsSource {
  public:
-  explicit CountingSource(net::testing::Tls tls) : tls_(std::move(tls)) {}
+  explicit CountingSource(net::testing::Tls tls) : tls(std::move(tls)) {}
   base::Result<std::shared_ptr<const net::TlsContext>> Current() const override {
     ++asked;
     if (refused) return base::Fail(base::Kind::kUnauthenticated, "no identity");
-    return tls_;
+    return tls;
   }
+  net::testing::Tls tls;
   mutable int asked = 0;
   bool refused = false;
-
- private:
-  const net::testing::Tls tls_;
 };
 
-async::Task<void> MoveOver(TestServer& server, std::shared_ptr<CountingSource> source) {
+async::Task<void> MoveOver(TestServer& server, std::shared_ptr<CountingSource> source,
+                           std::atomic<int>& connections) {
   const async::Context context(async::Loop::Current()->After(milliseconds(10'000)));
   auto client = MakeClient(*async::Loop::Current());
   Origin origin = OriginOf(server, {"h2"});
@@ -116,13 +116,17 @@ async::Task<void> MoveOver(TestServer& server, std::shared_ptr<CountingSource> s
   origin.tls_source = source;
   EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
   EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
-  EXPECT_EQ(source->asked, 1) << "the connection is kept";
-  client->ForgetIf([&](const Origin& other) { return other.tls_source == nullptr; });
+  client->RenewTls([](const Origin&) { return true; });
   EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
-  EXPECT_EQ(source->asked, 1);
-  client->ForgetIf([&](const Origin& other) { return other.tls_source == source; });
+  EXPECT_EQ(connections, 1) << "made with what is current";
+  source->tls = ClientTls({"h2"});
   EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
-  EXPECT_EQ(source->asked, 2) << "a new connection";
+  client->RenewTls([&](const Origin& other) { return other.tls_source == nullptr; });
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(connections, 1);
+  client->RenewTls([&](const Origin& other) { return other.tls_source == source; });
+  EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
+  EXPECT_EQ(connections, 2) << "a new connection";
 
   // The server's side of the same. What is asked for meanwhile goes to a new connection.
   async::Event renewed;
@@ -132,22 +136,31 @@ async::Task<void> MoveOver(TestServer& server, std::shared_ptr<CountingSource> s
     own.Post([&] { renewed.Set(); });
   });
   EXPECT_EQ(co_await renewed.Wait(context), async::Wake::kReady);
-  while (source->asked == 2 && async::Loop::Current()->now() < context.deadline) {
+  while (connections == 2 && async::Loop::Current()->now() < context.deadline) {
     EXPECT_EQ(co_await Fetch(*client, origin), "h2 https alpn=h2");
     co_await async::Sleep(context, async::Loop::Current()->After(milliseconds(5)));
   }
-  EXPECT_EQ(source->asked, 3);
+  EXPECT_EQ(connections, 3);
 
   source->refused = true;
-  client->ForgetIf([](const Origin&) { return true; });
+  client->RenewTls([](const Origin&) { return true; });
   EXPECT_EQ(co_await Fetch(*client, origin), "error unauthenticated");
   co_await client->Close(context);
 }
 
 TEST_F(Http2Tls, ConnectionsMoveOverWithoutAFailedCall) {
+  // How many connections requests have come on.
+  std::atomic<int> connections{0};
+  std::set<std::string> seen;
+  handler_.try_handle = [&](Exchange& exchange) {
+    seen.insert(exchange.connection().peer.ToString());
+    connections = static_cast<int>(seen.size());
+    exchange.Respond({}, "h2 https alpn=h2");
+    return true;
+  };
   TestServer server(handler_, {}, net::testing::Server());
   auto source = std::make_shared<CountingSource>(ClientTls({"h2"}));
-  net::testing::RunOnLoop([&] { return MoveOver(server, source); });
+  net::testing::RunOnLoop([&] { return MoveOver(server, source, connections); });
 }
 
 TEST_F(Http2Tls, FailedHandshakesAreTold) {

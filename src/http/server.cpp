@@ -125,7 +125,11 @@ class ServerImpl final : public Server {
     ++core_.tls_renewals;
     std::vector<TlsConnection*> picked;
     for (TlsConnection* connection : core_.tls_connections) {
-      if (which(connection->tag())) picked.push_back(connection);
+      if (!which(connection->tag())) continue;
+      const auto& current = core_.options.current_tls;
+      if (!current || current(connection->tag()).get() != connection->tls()) {
+        picked.push_back(connection);
+      }
     }
     // One that is told may end, but not others.
     for (TlsConnection* connection : picked) connection->Renew();

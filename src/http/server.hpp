@@ -37,8 +37,8 @@ struct ServerOptions {
   /// Told of handshakes that failed, whoever is to blame; on the loop. May be empty.
   std::function<void(const net::Address& peer, const base::Error& error, const void* tag)>
       on_tls_failure;
-  /// What a handshake at the listener with that tag would use now: one that was under way at a
-  /// RenewTls stays if it used the same. Without it such handshakes end. On the loop.
+  /// What a handshake at the listener with that tag would use now: at a RenewTls, connections that
+  /// used the same stay, and so do handshakes that are under way. Without it all end. On the loop.
   std::function<std::shared_ptr<const net::TlsContext>(const void* tag)> current_tls;
 };
 
@@ -49,8 +49,9 @@ class Server {
   /// as ConnectionInfo::listener_tag.
   virtual void Serve(std::unique_ptr<net::Stream> stream,
                      std::shared_ptr<const net::TlsContext> tls, const void* tag) = 0;
-  /// Ends gracefully every HTTP/2 connection over TLS whose tag `which` picks: requests in flight
-  /// finish, new ones need a new connection and so a new handshake.
+  /// Ends gracefully every HTTP/2 connection over TLS whose tag `which` picks and that was not made
+  /// with what is current: requests in flight finish, new ones need a new connection and so a new
+  /// handshake.
   virtual void RenewTls(const std::function<bool(const void* tag)>& which) = 0;
   virtual std::size_t connections() const = 0;
   virtual std::size_t requests_in_flight() const = 0;

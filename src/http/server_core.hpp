@@ -18,6 +18,7 @@ class TlsConnection {
  public:
   virtual void Renew() = 0;
   virtual const void* tag() const = 0;
+  virtual const net::TlsContext* tls() const = 0;
 
  protected:
   ~TlsConnection() = default;

@@ -97,6 +97,11 @@ class Stream {
   const TlsPeer& tls_peer() const { return tls_peer_; }
   /// Why TLS broke after the handshake (a peer's alert, a bad record); "" if it did not.
   std::string tls_fault() const;
+  /// That fault is the peer's refusal of our certificate. In TLS 1.3 a server judges it when the
+  /// client's side of the handshake is done already.
+  bool tls_certificate_refused() const;
+  /// What the handshake was begun with; null without one.
+  const TlsContext* tls_context() const { return tls_.get(); }
 
  private:
   Stream() = default;

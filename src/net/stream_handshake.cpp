@@ -12,23 +12,6 @@
 namespace net {
 namespace {
 
-// Alerts by which the peer refuses our certificate, or asks for the one we did not send.
-bool IsCertificateAlert(int reason) {
-  switch (reason - SSL_AD_REASON_OFFSET) {
-    case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_REVOKED:
-    case SSL_AD_CERTIFICATE_EXPIRED:
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNKNOWN_CA:
-    case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Why the handshake failed, from what our callbacks noted and OpenSSL's queue. Clears the queue.
 std::unexpected<base::Error> HandshakeError(const SSL* ssl, const TlsState& state,
                                             const Address& peer) {
@@ -43,7 +26,7 @@ std::unexpected<base::Error> HandshakeError(const SSL* ssl, const TlsState& stat
   if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     return base::Fail(base::Kind::kUnauthenticated, prefix + "the peer showed no certificate");
   }
-  if (IsCertificateAlert(reason)) {
+  if (IsCertificateAlert(code)) {
     return base::Fail(base::Kind::kUnauthenticated,
                       base::StrCat(prefix, "the peer refused our certificate: ", text));
   }

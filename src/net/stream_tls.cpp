@@ -32,6 +32,7 @@ IoResult Stream::TlsFailure(int result) {
   }
   tls_broken_ = true;
   const int error = state.error;
+  state.certificate_refused = error == 0 && IsCertificateAlert(ERR_peek_error());
   state.fault = error != 0 ? ErrnoText(error) : TakeTlsError();
   ERR_clear_error();
   // Many peers close without close_notify; between records that is an end like any other.
@@ -135,6 +136,10 @@ void Stream::FreeTls() {
 
 std::string Stream::tls_fault() const {
   return ssl_ ? TlsState::Of(ssl_)->fault : std::string();
+}
+
+bool Stream::tls_certificate_refused() const {
+  return ssl_ && TlsState::Of(ssl_)->certificate_refused;
 }
 
 }  // namespace net

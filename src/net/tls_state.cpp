@@ -92,6 +92,23 @@ std::string UriSan(const X509* certificate) {
   return out;
 }
 
+bool IsCertificateAlert(unsigned long code) {
+  if (code == 0 || ERR_SYSTEM_ERROR(code)) return false;
+  switch (ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string TakeTlsError() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();

@@ -14,12 +14,13 @@ struct TlsState {
   int fd = -1;
   async::FdWatch* watch = nullptr;
   const TlsContext* tls = nullptr;
-  bool drained = false;     // the last receive took all there was
-  bool eof = false;         // the peer's FIN has been read
-  int error = 0;            // errno of the last failed system call
-  std::string session_key;  // clients: where to keep the session for resumption
-  std::string refusal;      // why we refuse the peer's certificate
-  std::string fault;        // why the connection broke after the handshake
+  bool drained = false;              // the last receive took all there was
+  bool eof = false;                  // the peer's FIN has been read
+  int error = 0;                     // errno of the last failed system call
+  std::string session_key;           // clients: where to keep the session for resumption
+  std::string refusal;               // why we refuse the peer's certificate
+  std::string fault;                 // why the connection broke after the handshake
+  bool certificate_refused = false;  // by the peer, after the handshake
 
   static TlsState* Of(const SSL* ssl) { return static_cast<TlsState*>(SSL_get_app_data(ssl)); }
 };
@@ -30,6 +31,10 @@ BIO* NewSocketBio(TlsState* state);
 
 /// The first URI subject alternative name, or "".
 std::string UriSan(const X509* certificate);
+
+/// Whether an error of OpenSSL is an alert by which the peer refuses our certificate, or asks for
+/// the one we did not send.
+bool IsCertificateAlert(unsigned long code);
 
 /// The oldest error of OpenSSL's queue of this thread as a text; clears the queue.
 std::string TakeTlsError();

@@ -96,7 +96,7 @@ void Host::RenewPeers(const std::string& app_id, Renew which) {
       const auto& table = Here();
       const auto instance = table ? table->ById(app_id, "") : nullptr;
       if (!instance || !instance->config().identity) return;
-      clients_->Here().ForgetIf(
+      clients_->Here().RenewTls(
           [&](const http::Origin& origin) { return instance->config().identity->Secures(origin); });
     });
   }

@@ -149,6 +149,8 @@ bool Identity::Due(base::WallTime now) const {
 async::Task<void> Identity::Run() {
   async::Loop& loop = *async::Loop::Current();
   while (!gate_.closing()) {
+    // What changed during a renewal was announced while nobody waited.
+    if (!svid_.empty()) NoteAnchors();
     const base::WallTime now = options_.now();
     async::TimePoint wake = loop.After(kLookAgain);
     if (Due(now)) {
@@ -162,9 +164,7 @@ async::Task<void> Identity::Run() {
     const async::Context context = gate_.context().Until(std::min(wake, renew_to_others_));
     const async::Wake reason = co_await anchors_->changed().Wait(context);
     if (reason == async::Wake::kCanceled) break;
-    // A renewal may have used new anchors already; those that have gone are still to be told of.
-    const auto anchors = anchors_->Current();
-    if (anchors_version_ != anchors->version || anchors_removals_ != anchors->removals) OnAnchors();
+    NoteAnchors();
     if (renew_to_others_ <= loop.now()) {
       renew_to_others_ = async::kForever;
       options_.on_anchors_gone(Renew::kToOthers);
@@ -195,6 +195,15 @@ async::Task<base::Status> Identity::Renew() {
     auto chain = co_await issuer_->Issue(context, request, anchors_->Current()->pem);
     done = chain ? Adopt(std::move(*chain), std::move(key))
                  : base::Status(std::unexpected(std::move(chain).error()));
+    // Sentry may want each token once only, or this one may have ended.
+    if (!chain && done.error().kind == base::Kind::kPermissionDenied &&
+        !request.token.file.empty()) {
+      base::Error refused = done.error();
+      refused.message += base::StrCat(" (asked with the token in ", request.token.file,
+                                      ", which is read again for every request: see that whoever "
+                                      "writes it puts a fresh one there)");
+      done = std::unexpected(std::move(refused));
+    }
   }
   if (!done && !gate_.closing()) Failed(done.error());
   co_return done;
@@ -254,8 +263,10 @@ base::Status Identity::Rebuild() {
   return {};
 }
 
-void Identity::OnAnchors() {
+void Identity::NoteAnchors() {
   const auto anchors = anchors_->Current();
+  // A renewal may have used new anchors already; those that have gone are still to be told of.
+  if (anchors_version_ == anchors->version && anchors_removals_ == anchors->removals) return;
   anchors_version_ = anchors->version;
   const bool gone = anchors->removals != anchors_removals_;
   anchors_removals_ = anchors->removals;

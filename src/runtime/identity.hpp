@@ -107,7 +107,7 @@ class Identity final : public blocks::invoke::PeerSecurity,
   async::Task<base::Status> Renew();
   base::Status Adopt(std::string chain_pem, std::string key_pem);
   base::Status Rebuild();
-  void OnAnchors();
+  void NoteAnchors();
   void Succeeded(bool first);
   void Failed(const base::Error& error);
   void NoteEnd();

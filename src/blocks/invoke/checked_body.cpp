@@ -46,6 +46,12 @@ base::Error CheckedBody::error() const {
                                   " vs. ", scanner_.max_message(), ")"));
 }
 
+bool CheckedBody::Rewind() {
+  if (exceeded_ || !body_.Rewind()) return false;
+  scanner_ = PrefixScanner(scanner_.max_message());
+  return true;
+}
+
 std::optional<std::string_view> CheckedBody::Whole() {
   if (exceeded_) return std::nullopt;
   const auto whole = body_.Whole();

@@ -43,6 +43,8 @@ class CheckedBody final : public http::Body {
   std::optional<std::string_view> Whole() override;
   std::optional<uint64_t> length() const override { return body_.length(); }
 
+  bool Rewind() override;
+
   bool exceeded() const { return exceeded_; }
   std::size_t max_message() const { return scanner_.max_message(); }
 

@@ -42,6 +42,11 @@ class FramedBody final : public http::Body {
   }
   base::Error error() const override;
   std::optional<uint64_t> length() const override;
+  /// Only the first message is kept.
+  bool Rewind() override {
+    first_ = first_ || !source_;
+    return first_;
+  }
 
  private:
   std::string buffer_;
@@ -174,6 +179,10 @@ class BufferBody final : public http::Body {
     return trailers_.empty() ? nullptr : &trailers_;
   }
   void set_trailers(http::Headers trailers) { trailers_ = std::move(trailers); }
+  bool Rewind() override {
+    done_ = false;
+    return true;
+  }
 
  private:
   const std::string storage_;

@@ -244,5 +244,20 @@ TEST(BufferBody, PartOfItsStorage) {
   EXPECT_EQ(body.trailers()->Get("a"), "b");
 }
 
+TEST(FramedBody, IsRewoundAsLongAsNothingOfItsSourceHasGone) {
+  FramedBody alone("head", nullptr, 0);
+  EXPECT_EQ(Drain(alone), "head");
+  EXPECT_TRUE(alone.Rewind());
+  EXPECT_EQ(Drain(alone), "head");
+  ChunkBody source({"data"});
+  FramedBody both("head", &source, 0);
+  EXPECT_TRUE(both.Rewind());
+  std::string_view chunk;
+  EXPECT_EQ(both.TryRead(chunk), http::Body::Poll::kChunk);
+  EXPECT_FALSE(both.Rewind());
+  EXPECT_EQ(both.TryRead(chunk), http::Body::Poll::kChunk) << "it goes on where it was";
+  EXPECT_NE(chunk, "head");
+}
+
 }  // namespace
 }  // namespace blocks::invoke

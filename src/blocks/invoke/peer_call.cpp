@@ -137,13 +137,17 @@ base::Error PeerFailure(const base::Error& error) {
       unreachable.kind = base::Kind::kUnreachable;
       return unreachable;
     }
-    case base::Kind::kUnauthenticated:
-      return grpc::ToError(
+    case base::Kind::kUnauthenticated: {
+      base::Error refused = grpc::ToError(
           {grpc::Code::kUnavailable,
            base::StrCat("connection error: desc = ",
                         base::Quote(base::StrCat("transport: authentication handshake failed: ",
                                                  error.message))),
            {}});
+      // Whoever is at that address now may not be the only one.
+      refused.kind = base::Kind::kUnreachable;
+      return refused;
+    }
     default:
       return grpc::ToError({grpc::CodeOfKind(error.kind), error.message, {}});
   }

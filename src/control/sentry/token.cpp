@@ -39,13 +39,14 @@ base::Result<SentryToken> ReadSentryToken(const TokenSource& source) {
     }
     const bool kubernetes = IsKubernetesToken(*token);
     return SentryToken{std::move(*token),
-                       kubernetes ? TokenValidator::kKubernetes : TokenValidator::kJwks};
+                       kubernetes ? TokenValidator::kKubernetes : TokenValidator::kJwks,
+                       source.file};
   }
   if (!source.kubernetes) return SentryToken{};
   for (const std::string& path : {source.projected_file, source.service_account_file}) {
     auto token = ReadToken(path);
     if (token && !token->empty()) {
-      return SentryToken{std::move(*token), TokenValidator::kKubernetes};
+      return SentryToken{std::move(*token), TokenValidator::kKubernetes, path};
     }
     if (!token && token.error().kind != base::Kind::kNotFound) {
       return base::Fail(token.error().kind, base::StrCat("the token for sentry cannot be read: ",

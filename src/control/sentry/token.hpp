@@ -14,6 +14,7 @@ enum class TokenValidator { kInsecure = 1, kKubernetes = 2, kJwks = 3 };
 struct SentryToken {
   std::string text;  // a secret; empty for kInsecure
   TokenValidator validator = TokenValidator::kInsecure;
+  std::string file = {};  // it was read from
 };
 
 struct TokenSource {

@@ -50,6 +50,7 @@ TEST_F(Files, ANamedFileDecidesByWhatItHolds) {
   ASSERT_TRUE(token);
   EXPECT_EQ(token->validator, TokenValidator::kJwks);
   EXPECT_EQ(token->text, Jwt(R"({"sub":"spiffe://td/ns/n/a"})"));
+  EXPECT_EQ(token->file, source.file);
 
   const std::string kubernetes = Jwt(R"({"kubernetes.io":{"pod":{"name":"p"}}})");
   Write("named", kubernetes);  // read again each time
