@@ -50,6 +50,7 @@ def rabbitmq(_: Bench, stack: contextlib.ExitStack) -> str:
 
 BROKERS: dict[str, Callable[[Bench, contextlib.ExitStack], str]] = {
     "in memory": lambda *_: component("pubsub.in-memory", {}),
+    "in memory side by side": lambda *_: component("pubsub.in-memory", {"concurrency": "parallel"}),
     "Redis": redis,
     "Kafka": kafka,
     "RabbitMQ": rabbitmq,
@@ -115,12 +116,14 @@ def subscription(topic: str) -> str:
     return document("Subscription", {"pubsubname": "ps", "topic": topic, "route": f"/{topic}"}, "s")
 
 
-def timed(bench: Bench, binary: Path, stack: contextlib.ExitStack, text: str) -> Callable[[int], tuple[float, float, int]]:
-    """A runtime of its own over the same broker, that measures publish to delivery while little is sent."""
+def timed(bench: Bench, binary: Path, stack: contextlib.ExitStack, text: str,
+          sender: dict[str, int] | None) -> Callable[[int], tuple[float, float, int]]:
+    """A runtime of its own over the same broker, that measures publish to delivery while little is sent: by
+    the runtime with the ports `sender`, or by itself."""
     receiver = latency.Receiver()
     text += "\n---\n" + subscription(TIMED)
     process, ports = bench.daprd(stack, binary, "timed", f"--app-port={receiver.port}", component=text)
-    publisher = latency.Publisher(ports["http"], f"/v1.0/publish/ps/{TIMED}")
+    publisher = latency.Publisher((sender or ports)["http"], f"/v1.0/publish/ps/{TIMED}")
     until = time.monotonic() + 20
     while not receiver.delays and time.monotonic() < until:
         publisher.publish()
@@ -143,13 +146,13 @@ def end_to_end(broker: str, budget: float = 0.0, publishes: bool = True) -> Case
         into = ports if publishes else bench.daprd(stack, binary, "sender", component=text)[1]
         url = f"http://127.0.0.1:{into['http']}/"
         first(process, ports, url)
-        times = timed(bench, binary, stack, text) if publishes else lambda _: (float("nan"), float("nan"), 0)
+        times = timed(bench, binary, stack, text, None if publishes else into)
 
         def run(seconds: int) -> Load:
             before = delivered(ports)
             began = time.monotonic()
             load = wrk(url, seconds, calls=[http_call(False)])
-            drained = settle(ports, before + load.requests, 3 * seconds + 5)
+            drained = settle(ports, before + load.requests, 10 * seconds + 10)
             took = time.monotonic() - began
             done = delivered(ports) - before
             lost = 0 if drained else load.requests - done
@@ -186,12 +189,13 @@ CASES = [
     publish("in memory", "HTTP"),
     publish("in memory", "gRPC"),
     publish("Redis", "HTTP", budget=4),
-    publish("Redis", "gRPC"),
+    publish("Redis", "gRPC", budget=4),
     publish("in memory", "HTTP", bulk=True),
     publish("in memory", "gRPC", bulk=True),
     publish("Redis", "HTTP", bulk=True),
     publish("Redis", "gRPC", bulk=True),
     end_to_end("in memory", budget=1.6),
+    end_to_end("in memory side by side", budget=1.6),
     end_to_end("Redis", budget=1.6),
     end_to_end("Kafka"),
     end_to_end("RabbitMQ"),

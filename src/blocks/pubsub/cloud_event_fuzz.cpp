@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/go_json.hpp"
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 #include "blocks/pubsub/cloud_event.hpp"
 
@@ -18,6 +19,8 @@ void Check(bool fine) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   namespace pubsub = blocks::pubsub;
   const std::string_view data(reinterpret_cast<const char*>(bytes), size);
+  const bool object = base::CheckJson(data) && base::Trim(data).starts_with('{');
+  Check(pubsub::CloudEvent::Parse(data).has_value() == object);
   if (const auto event = pubsub::CloudEvent::Parse(data)) {
     for (const auto& member : event->members()) {
       Check(base::CheckJson(member.value).has_value());

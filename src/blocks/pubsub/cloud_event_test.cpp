@@ -230,6 +230,29 @@ TEST(CloudEventParse, Members) {
   EXPECT_FALSE(CloudEvent::Parse(""));
 }
 
+// However an object is written, the same is accepted, and the same is read.
+TEST(CloudEventParse, WrittenTightOrWide) {
+  for (const std::string_view text :
+       {R"({"a":"1","b":2})", R"({"a":"x\"y","b":[1,{"c":"}"}]})", R"({"a":"\u0041","b":null})",
+        R"({"a":{},"b":-1.5e3})", "{\"a\":\"\xc3\xa9\",\"b\":\"\xff\"}", R"({"a":[],"b":"]"})"}) {
+    std::string wide(text);
+    wide.insert(1, " ");  // no longer in the one form that is read in one pass
+    const auto tight = CloudEvent::Parse(text);
+    const auto other = CloudEvent::Parse(wide);
+    ASSERT_TRUE(tight && other) << text;
+    ASSERT_EQ(tight->members().size(), 2U);
+    for (const std::string_view key : {"a", "b"}) EXPECT_EQ(tight->Raw(key), other->Raw(key));
+  }
+  for (const std::string_view text :
+       {R"({)",         R"({})x", R"({"a")", R"({"a":)",    R"({"a":})",      R"({"a":1)",
+        R"({"a":1,})",  R"({"a":1}})",       R"({"a":"1)",  R"({"a":"\x"})",  "{\"a\":\"\n\"}",
+        R"({"a":01})",  R"({"a":tru})",      R"({"a":[1})", R"({"a":[1]]})",  R"({"a" "b"})",
+        R"({"a":1 2})", R"({"a":"b""c"})",   R"({a:1})",    R"({"a":1,"b"})", R"({"a":{"b":1})"}) {
+    EXPECT_FALSE(CloudEvent::Parse(text)) << text;
+  }
+  EXPECT_TRUE(CloudEvent::Parse("{}"));
+}
+
 TEST(CloudEventParse, Data) {
   const auto data = [](std::string_view text) { return CloudEvent::Parse(text)->Data(); };
   EXPECT_EQ(data(R"({"data":"a\u0041"})"), "aA");

@@ -93,6 +93,7 @@ void DeliveryDoor::Leave(Ticket& ticket, Answer answer) {
   }
   if (answer == Answer::kBroken || answer == Answer::kEnded) return WakeFirst();
   if (!knocked) return;
+  ticket.Hold(false);  // whatever follows is no wait for the app
   doubt_ = false;
   ForgetKnocks();
   if (observer_.answered) observer_.answered();

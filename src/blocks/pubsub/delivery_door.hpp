@@ -54,6 +54,8 @@ class DeliveryDoor {
     ~Ticket();
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
+    /// Between Enter and Leave: nobody knows whether the app is there, and this one finds out.
+    bool knocking() const { return knocking_; }
 
    private:
     friend class DeliveryDoor;
@@ -71,7 +73,8 @@ class DeliveryDoor {
   /// Waits until the delivery may be sent. False when it must not be: its owner has called it back
   /// or the context has ended.
   async::Task<bool> Enter(const async::Context& context, Ticket& ticket);
-  /// What became of it. Must follow each Enter that was true.
+  /// What became of it. Must follow each Enter that was true, and may follow further attempts that
+  /// are made without entering again.
   void Leave(Ticket& ticket, Answer answer);
 
   /// What the home loop says.

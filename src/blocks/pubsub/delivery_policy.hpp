@@ -2,6 +2,9 @@
 // Without one an attempt is made once.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include "async/task.hpp"
 #include "blocks/pubsub/delivery_result.hpp"
 #include "contracts/call.hpp"
@@ -13,6 +16,21 @@ class DeliveryAttempt {
  public:
   virtual ~DeliveryAttempt() = default;
   virtual async::Task<DeliveryResult> Run(const contracts::Call& call) = 0;
+};
+
+/// An attempt whose first run has been made already, outside the policy: it counts as the first.
+class AfterFirst final : public DeliveryAttempt {
+ public:
+  AfterFirst(DeliveryResult first, DeliveryAttempt& next) : first_(std::move(first)), next_(next) {}
+  async::Task<DeliveryResult> Run(const contracts::Call& call) override {
+    if (!first_) return next_.Run(call);
+    return Hand(std::move(*std::exchange(first_, std::nullopt)));
+  }
+
+ private:
+  static async::Task<DeliveryResult> Hand(DeliveryResult result) { co_return result; }
+  std::optional<DeliveryResult> first_;
+  DeliveryAttempt& next_;
 };
 
 class DeliveryPolicy {

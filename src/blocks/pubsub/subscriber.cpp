@@ -195,9 +195,14 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
     if (returning_ || !co_await options_.door->Enter(call, ticket)) {
       co_return DeliveryResult{Answer::kEnded, "the subscription ends"};
     }
-    DeliveryResult result =
-        options_.policy ? co_await options_.policy->Run(own, attempt) : co_await attempt.Run(own);
-    options_.door->Leave(ticket, result.answer);
+    DeliveryResult result;
+    if (ticket.knocking()) {
+      result = co_await Knock(own, attempt, ticket);
+    } else {
+      result =
+          options_.policy ? co_await options_.policy->Run(own, attempt) : co_await attempt.Run(own);
+      options_.door->Leave(ticket, result.answer);
+    }
     switch (result.answer) {
       case Answer::kAway:
       case Answer::kRefused:
@@ -214,6 +219,20 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
         co_return result;
     }
   }
+}
+
+// What waits for the app to come spends no retry, no time and no failure of the policy, which is
+// for apps that answer.
+async::Task<DeliveryResult> Subscriber::Knock(const contracts::Call& call, DeliveryAttempt& attempt,
+                                              DeliveryDoor::Ticket& ticket) {
+  DeliveryResult result = co_await attempt.Run(call);
+  options_.door->Leave(ticket, result.answer);
+  const bool failed = result.answer == Answer::kRetry || result.answer == Answer::kFailed;
+  if (!failed || !options_.policy) co_return result;
+  AfterFirst rest(std::move(result), attempt);
+  result = co_await options_.policy->Run(call, rest);
+  options_.door->Leave(ticket, result.answer);
+  co_return result;
 }
 
 async::Task<std::vector<Verdict>> Subscriber::HandleMany(const contracts::Call& call,

@@ -85,6 +85,8 @@ class Subscriber final : public contracts::MessageHandler {
                                  Group& group);
   async::Task<DeliveryResult> Bring(const contracts::Call& call, DeliveryAttempt& attempt,
                                     int messages);
+  async::Task<DeliveryResult> Knock(const contracts::Call& call, DeliveryAttempt& attempt,
+                                    DeliveryDoor::Ticket& ticket);
   void Held(int messages);
 
   const Options options_;

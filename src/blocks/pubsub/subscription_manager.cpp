@@ -346,9 +346,15 @@ void SubscriptionManager::Broadcast() {
 // === streams ===
 
 bool SubscriptionManager::AddStream(const std::shared_ptr<StreamSubscription>& stream) {
-  std::lock_guard lock(mutex_);
-  if (closed_) return false;
-  streams_.push_back({stream, async::Loop::Current()->index()});
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    streams_.push_back({stream, async::Loop::Current()->index()});
+  }
+  // It may have found its broker just before a change took that out.
+  home_.Post([self = self_, which = stream.get()] {
+    if (self->manager) self->manager->EndStreamOfLostBroker(which);
+  });
   return true;
 }
 

@@ -133,6 +133,7 @@ class SubscriptionManager {
   async::Task<void> EmptyAndClose(std::shared_ptr<Entry> entry);
   async::Task<Waiting> Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline);
   void EndStreamsOfLostBrokers();
+  void EndStreamOfLostBroker(const StreamSubscription* which);
   async::Task<void> CloseEntry(std::shared_ptr<Entry> entry, async::TimePoint deadline);
   async::Task<void> EndStream(std::shared_ptr<StreamSubscription> stream, int loop,
                               async::TimePoint deadline);
@@ -184,6 +185,7 @@ class SubscriptionManager {
     std::shared_ptr<StreamSubscription> stream;
     int loop = 0;
   };
+  bool HasLostItsBroker(const Stream& stream) const;
   std::vector<Stream> streams_;
   bool closed_ = false;  // no more streams
 };

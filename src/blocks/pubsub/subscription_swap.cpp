@@ -130,13 +130,30 @@ async::Task<void> SubscriptionManager::EmptyAndClose(std::shared_ptr<Entry> entr
 }
 
 // A stream goes by the broker it began with.
+bool SubscriptionManager::HasLostItsBroker(const Stream& stream) const {
+  const NamedPubSub* now = publish_->Find(stream.stream->pubsub().name);
+  return !now || now->pubsub != stream.stream->pubsub().pubsub;
+}
+
+void SubscriptionManager::EndStreamOfLostBroker(const StreamSubscription* which) {
+  // While both brokers are there, the end of that time will look at all streams.
+  if (stopping_ || parts_.empty() || keep_replaced_) return;
+  std::optional<Stream> lost;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Stream& s : streams_) {
+      if (s.stream.get() == which && HasLostItsBroker(s)) lost = s;
+    }
+  }
+  if (lost) gate_.Spawn(EndStream(std::move(lost->stream), lost->loop, home_.After(kDrainTime)));
+}
+
 void SubscriptionManager::EndStreamsOfLostBrokers() {
   std::vector<Stream> lost;
   {
     std::lock_guard lock(mutex_);
     for (const Stream& s : streams_) {
-      const NamedPubSub* now = publish_->Find(s.stream->pubsub().name);
-      if (!now || now->pubsub != s.stream->pubsub().pubsub) lost.push_back(s);
+      if (HasLostItsBroker(s)) lost.push_back(s);
     }
   }
   for (Stream& s : lost) {

@@ -15,6 +15,12 @@ async::Task<base::Status> Broker::Init(const contracts::Call&,
                       properties.Quantity("queueSize", int64_t{16} * 1024 * 1024));
   if (bytes < 1) co_return base::Fail(properties.Invalid("queueSize", "a size above 0"));
   CO_ASSIGN_OR_RETURN(publish_wait_, properties.Duration("publishWait", std::chrono::seconds(1)));
+  const std::string concurrency =
+      base::ToLower(base::Trim(properties.Find({"concurrency", "concurrencyMode"}).value_or("")));
+  if (!concurrency.empty() && concurrency != "parallel" && concurrency != "single") {
+    co_return base::Fail(properties.Invalid("concurrency", "single or parallel"));
+  }
+  side_by_side_ = concurrency == "parallel";
   limits_ = {.length = static_cast<std::size_t>(length), .bytes = static_cast<std::size_t>(bytes)};
   bus_ = std::make_shared<Bus>(limits_);
   co_return base::Status();
@@ -68,7 +74,7 @@ async::Task<base::Status> Broker::Publish(const contracts::Call& call,
 async::Task<base::Result<std::unique_ptr<contracts::Subscription>>> Broker::Subscribe(
     const contracts::Call&, contracts::SubscribeRequest request,
     contracts::MessageHandler& handler) {
-  co_return std::make_unique<Subscription>(bus_, request, handler);
+  co_return std::make_unique<Subscription>(bus_, request, handler, side_by_side_);
 }
 
 }  // namespace components::pubsub::in_memory

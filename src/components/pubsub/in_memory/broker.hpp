@@ -36,6 +36,7 @@ class Broker final : public contracts::PubSub {
 
   Limits limits_;
   std::chrono::nanoseconds publish_wait_{};
+  bool side_by_side_ = false;
   std::shared_ptr<Bus> bus_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -25,8 +26,15 @@ async::TimePoint In(milliseconds time) {
 class Handler final : public contracts::MessageHandler {
  public:
   async::Task<Verdict> Handle(const Call& call, Message message) override {
+    most = std::max(most, ++at_a_time_);
+    begun.push_back(message.data);
     if (closed_) co_await open_.Wait(call);
+    --at_a_time_;
     if (call.canceled()) co_return Verdict::kReturn;
+    if (message.data == fails && fails_left > 0) {
+      --fails_left;
+      co_return Verdict::kFailed;
+    }
     data.push_back(std::move(message.data));
     ++count;
     news.Pulse();
@@ -53,12 +61,17 @@ class Handler final : public contracts::MessageHandler {
   }
 
   std::vector<std::string> data;
+  std::vector<std::string> begun;
   std::vector<std::size_t> batches;
+  int most = 0;  // at a time
+  std::string fails;
+  int fails_left = 0;
   std::atomic<int> count = 0;
   async::Event news;
 
  private:
   bool closed_ = false;
+  int at_a_time_ = 0;
   async::Event open_;
 };
 
@@ -100,8 +113,9 @@ TEST(InMemoryBroker, DocsAreCurrent) {
 
 TEST(InMemoryBroker, RefusesBadSettings) {
   Play(+[]() -> async::Task<void> {
-    for (const auto& [name, value] : {std::pair("queueLength", "0"), std::pair("queueSize", "0"),
-                                      std::pair("publishWait", "soon")}) {
+    for (const auto& [name, value] :
+         {std::pair("queueLength", "0"), std::pair("queueSize", "0"),
+          std::pair("publishWait", "soon"), std::pair("concurrency", "two")}) {
       Broker broker;
       const Call call;
       const config::Properties properties = Settings({{name, value}});
@@ -128,6 +142,68 @@ TEST(InMemoryBroker, PublishNowRunsNoHandler) {
     EXPECT_TRUE(status && *status);
     EXPECT_EQ(handler.count, 0);
     co_await handler.Await(1);
+    co_await End(*subscription);
+  });
+}
+
+// Several at a time, but not without bound, and they begin in their order.
+TEST(InMemoryBroker, MessagesGoSideBySide) {
+  Play(+[]() -> async::Task<void> {
+    Broker broker;
+    co_await Start(broker, Settings({{"concurrency", "parallel"}}));
+    Handler handler;
+    handler.Keep();
+    const auto subscription = co_await Subscribe(broker, handler);
+    std::vector<std::string> all;
+    for (int i = 0; i < 300; ++i) {
+      all.push_back(std::to_string(i));
+      EXPECT_TRUE(co_await Publish(broker, all.back()));
+    }
+    for (int i = 0; i < 50; ++i) co_await async::Yield();
+    EXPECT_EQ(handler.most, 100);
+    const Call call;
+    const auto backlog = co_await subscription->Backlog(call);
+    EXPECT_EQ(backlog.value_or(-1), 200);
+    handler.Open();
+    co_await handler.Await(300);
+    EXPECT_EQ(handler.begun, all);
+    co_await End(*subscription);
+  });
+}
+
+TEST(InMemoryBroker, WhatFailsKeepsNobodyWaiting) {
+  Play(+[]() -> async::Task<void> {
+    Broker broker;
+    co_await Start(broker, Settings({{"concurrency", "parallel"}}));
+    Handler handler;
+    handler.fails = "a";
+    handler.fails_left = 2;
+    const auto subscription = co_await Subscribe(broker, handler);
+    for (const char* data : {"a", "b", "c"}) EXPECT_TRUE(co_await Publish(broker, data));
+    co_await handler.Await(2);
+    EXPECT_EQ(handler.data, (std::vector<std::string>{"b", "c"}));
+    const Call call;
+    const auto backlog = co_await subscription->Backlog(call);
+    EXPECT_EQ(backlog.value_or(-1), 1) << "it waits";
+    co_await handler.Await(3);
+    EXPECT_EQ(handler.data.back(), "a");
+    EXPECT_EQ(handler.begun.size(), 5U);
+    co_await End(*subscription);
+  });
+}
+
+TEST(InMemoryBroker, OneByOneNothingOvertakes) {
+  Play(+[]() -> async::Task<void> {
+    Broker broker;
+    co_await Start(broker, {});
+    Handler handler;
+    handler.fails = "a";
+    handler.fails_left = 1;
+    const auto subscription = co_await Subscribe(broker, handler);
+    for (const char* data : {"a", "b", "c"}) EXPECT_TRUE(co_await Publish(broker, data));
+    co_await handler.Await(3);
+    EXPECT_EQ(handler.data, (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(handler.most, 1);
     co_await End(*subscription);
   });
 }

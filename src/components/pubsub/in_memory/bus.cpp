@@ -189,6 +189,12 @@ std::vector<ItemPtr> Bus::Peek(Queue& queue, std::size_t count) {
   return out;
 }
 
+ItemPtr Bus::Next(Queue& queue, std::size_t skip) {
+  std::lock_guard lock(mutex_);
+  queue.idle_ = queue.items_.size() <= skip;
+  return queue.idle_ ? nullptr : queue.items_[skip];
+}
+
 std::size_t Bus::Wait(Queue& queue, std::size_t wanted) {
   std::lock_guard lock(mutex_);
   queue.idle_ = queue.items_.size() < wanted;

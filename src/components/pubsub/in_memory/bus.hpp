@@ -95,6 +95,9 @@ class Bus {
   /// The first `count` messages, which stay where they are. If there are none the bell rings when
   /// one comes.
   std::vector<ItemPtr> Peek(Queue& queue, std::size_t count);
+  /// The message behind the first `skip`, which stays where it is. If there is none the bell rings
+  /// when one comes.
+  ItemPtr Next(Queue& queue, std::size_t skip);
   /// How many wait. If they are fewer than `wanted` the bell rings at the next.
   std::size_t Wait(Queue& queue, std::size_t wanted);
   std::size_t Size(const Queue& queue) const;

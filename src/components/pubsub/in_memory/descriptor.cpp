@@ -12,8 +12,8 @@ const contracts::Descriptor& Descriptor() {
       .summary =
           "Topics in the memory of the runtime. Nothing survives a restart and nothing is shared "
           "between processes: use it for development and tests. Every subscription gets each "
-          "message in order, and again with back-off until it has been handled. Topics of "
-          "subscriptions may be patterns: words are separated by `.` or `/`, `*` is one word, `#` "
+          "message, and again with back-off until it has been handled. Topics of subscriptions may "
+          "be patterns: words are separated by `.` or `/`, `*` is one word, `#` "
           "any number of words, and a `*` at the end of the last word any rest.",
       .fields = {{.name = "queueLength",
                   .type = contracts::FieldType::kNumber,
@@ -26,6 +26,15 @@ const contracts::Descriptor& Descriptor() {
                   .default_value = "16Mi",
                   .description = "How much memory the messages that wait for one subscription may "
                                  "take."},
+                 {.name = "concurrency",
+                  .default_value = "single",
+                  .description =
+                      "Whether an app is handed one message of a topic after the other, so "
+                      "that nothing overtakes one that failed, or several at a time, "
+                      "which begin in their order. Bulk subscriptions get one batch "
+                      "after the other.",
+                  .allowed = {"single", "parallel"},
+                  .aliases = {"concurrencyMode"}},
                  {.name = "publishWait",
                   .type = contracts::FieldType::kDuration,
                   .default_value = "1s",

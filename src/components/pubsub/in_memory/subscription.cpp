@@ -13,13 +13,6 @@ namespace {
 
 constexpr milliseconds kFirstDelay(100);
 constexpr milliseconds kLongestDelay(10'000);
-// Messages handled without a wait before others on the loop get their turn.
-constexpr int kAtOnce = 32;
-
-async::Duration DelayAfter(int failures) {
-  const int doublings = std::min(failures - 1, 7);
-  return base::Jitter(std::min<async::Duration>(kFirstDelay * (1 << doublings), kLongestDelay));
-}
 
 std::size_t BatchSize(const std::optional<contracts::BulkSubscribeOptions>& bulk) {
   if (!bulk) return 1;
@@ -28,8 +21,17 @@ std::size_t BatchSize(const std::optional<contracts::BulkSubscribeOptions>& bulk
 
 }  // namespace
 
+async::Duration RestAfter(int failures) {
+  const int doublings = std::min(failures - 1, 7);
+  return base::Jitter(std::min<async::Duration>(kFirstDelay * (1 << doublings), kLongestDelay));
+}
+
+contracts::Message MessageOf(const Item& item) {
+  return {.topic = item.topic, .data = item.data, .content_type = {}, .metadata = item.metadata};
+}
+
 Subscription::Subscription(std::shared_ptr<Bus> bus, const contracts::SubscribeRequest& request,
-                           contracts::MessageHandler& handler)
+                           contracts::MessageHandler& handler, bool side_by_side)
     : bus_(std::move(bus)),
       handler_(handler),
       bulk_(request.bulk),
@@ -37,7 +39,8 @@ Subscription::Subscription(std::shared_ptr<Bus> bus, const contracts::SubscribeR
       bell_(std::make_shared<Bell>(async::Loop::Current())),
       queue_(std::make_shared<Bus::Queue>(request.topic, bell_)) {
   bus_->Add(queue_);
-  gate_.Spawn(Run());
+  // A batch holds what there is, so that one at a time is enough.
+  gate_.Spawn(side_by_side && !bulk_ ? RunSideBySide() : Run());
 }
 
 void Subscription::Pause() {
@@ -93,17 +96,14 @@ async::Task<void> Subscription::FillBatch(const async::Context& context) {
 
 async::Task<std::vector<Verdict>> Subscription::HandOver(const std::vector<ItemPtr>& items) {
   const contracts::Call call(async::Context(async::kForever, &stop_handlers_));
-  const auto copy = [](const Item& item) {
-    return contracts::Message{.topic = item.topic, .data = item.data, .metadata = item.metadata};
-  };
   std::vector<Verdict> verdicts;
   if (bulk_) {
     std::vector<contracts::Message> messages;
     messages.reserve(items.size());
-    for (const ItemPtr& item : items) messages.push_back(copy(*item));
+    for (const ItemPtr& item : items) messages.push_back(MessageOf(*item));
     verdicts = co_await handler_.HandleBatch(call, std::move(messages));
   } else {
-    verdicts.push_back(co_await handler_.Handle(call, copy(*items.front())));
+    verdicts.push_back(co_await handler_.Handle(call, MessageOf(*items.front())));
   }
   verdicts.resize(items.size(), Verdict::kFailed);
   co_return verdicts;
@@ -128,7 +128,7 @@ async::Task<void> Subscription::Run() {
     }
     failures_ = failed ? failures_ + 1 : 0;
     if (failed || (returned && !paused_)) {
-      const async::Duration delay = DelayAfter(std::max(failures_, 1));
+      const async::Duration delay = RestAfter(std::max(failures_, 1));
       co_await async::Sleep(context, async::Loop::Current()->After(delay));
     } else if (async::Loop::Current()->now() != start) {
       at_once = 0;

@@ -13,7 +13,7 @@ class Subject final : public contracts::PubSubSubject {
   std::string_view kind() const override { return "mqtt3"; }
   uint32_t promises() const override {
     return contracts::kPromiseOrdered | contracts::kPromiseRedelivers | contracts::kPromiseReturns |
-           contracts::kPromiseKeeps | contracts::kPromiseRestarts |
+           contracts::kPromiseKeeps | contracts::kPromiseRestarts | contracts::kPromiseBacklog |
            (single_ ? 0 : contracts::kPromiseSplits);
   }
   std::shared_ptr<contracts::PubSub> Make() override { return std::make_shared<Broker>(); }

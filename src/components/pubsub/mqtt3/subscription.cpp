@@ -87,6 +87,10 @@ void Subscription::Resume() {
   Pump();
 }
 
+async::Task<base::Result<std::optional<int64_t>>> Subscription::Backlog(const contracts::Call&) {
+  co_return std::optional<int64_t>(static_cast<int64_t>(queue_.size()));
+}
+
 void Subscription::Pump() {
   // Handlers that return at once come back here.
   if (std::exchange(pumping_, true)) return;

@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "async/gate.hpp"
 #include "async/wait.hpp"
@@ -31,6 +32,9 @@ class Subscription final : public contracts::Subscription {
 
   void Pause() override { paused_ = true; }
   void Resume() override;
+  /// The messages held here for want of a handler or because of a pause: of those the broker itself
+  /// keeps beyond them it does not tell.
+  async::Task<base::Result<std::optional<int64_t>>> Backlog(const contracts::Call& call) override;
   async::Task<void> Close(const contracts::Call& call) override;
 
  private:

@@ -190,14 +190,14 @@ TEST(Layout, Expiry) {
 }
 
 TEST(Layout, SettingsThatAreWrong) {
-  for (const auto& [name, value] : Entries{{"exchangeKind", "ring"},
-                                           {"concurrency", "many"},
-                                           {"prefetchCount", "-1"},
-                                           {"deliveryMode", "3"},
-                                           {"heartBeat", "x"},
-                                           {"maxLen", "-1"},
-                                           {"maxHoldTime", "1ms"},
-                                           {"ttlInSeconds", "-1"}}) {
+  for (const auto& [name, value, secret] : Entries{{"exchangeKind", "ring"},
+                                                   {"concurrency", "many"},
+                                                   {"prefetchCount", "-1"},
+                                                   {"deliveryMode", "3"},
+                                                   {"heartBeat", "x"},
+                                                   {"maxLen", "-1"},
+                                                   {"maxHoldTime", "1ms"},
+                                                   {"ttlInSeconds", "-1"}}) {
     const auto settings = Read({{name, value}});
     ASSERT_FALSE(settings) << name;
     EXPECT_TRUE(Has(settings.error().message, name)) << settings.error().message;
