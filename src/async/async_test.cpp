@@ -2,6 +2,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <thread>
+
 #include "async/blocking_pool.hpp"
 #include "async/channel.hpp"
 #include "async/gate.hpp"
@@ -198,6 +201,37 @@ TEST(LoopGroup, PostsFromManyThreadsAllRun) {
   loops.RunOn(0, [] {});
   loops.RunOn(1, [] {});
   EXPECT_EQ(count, 4000);
+}
+
+Task<void> NoteThread(std::thread::id& thread) {
+  thread = std::this_thread::get_id();
+  co_return;
+}
+
+TEST(LoopGroup, ThreadsThatStartLaterLeaveTheWorkToTheCaller) {
+  LoopGroup loops(2, 0, "later", LoopGroup::Threads::kLater);
+  const auto here = std::this_thread::get_id();
+  std::vector<int> order;
+  loops.at(1).Post([&] { order.push_back(1); });
+  loops.RunOn(1, [&] {
+    EXPECT_EQ(std::this_thread::get_id(), here);
+    EXPECT_TRUE(loops.at(1).InThread());
+  });
+  EXPECT_EQ(Loop::Current(), nullptr);
+  int ran = 0;
+  loops.RunOnAll([&](int i) { ran += loops.at(i).InThread() ? 1 : 0; });
+  EXPECT_EQ(ran, 2);
+  EXPECT_TRUE(order.empty());
+
+  std::thread::id there;
+  loops.RunTaskOn(0, [&] { return NoteThread(there); });
+  EXPECT_NE(there, here);
+  loops.RunOn(1, [&] { order.push_back(2); });
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  std::array<std::thread::id, 2> threads;
+  loops.RunOnAll([&](int i) { threads[static_cast<std::size_t>(i)] = std::this_thread::get_id(); });
+  EXPECT_NE(threads[0], threads[1]);
+  EXPECT_EQ(threads[0], there);
 }
 
 }  // namespace

@@ -117,6 +117,13 @@ void Loop::RunPosted() {
   for (auto& work : batch) work();
 }
 
+void Loop::RunHere(std::move_only_function<void()> work) {
+  Loop* const previous = std::exchange(current, this);
+  now_ = Clock::now();
+  work();
+  current = previous;
+}
+
 void Loop::RunOnce(int max_millis) {
   Loop* const previous = current;
   current = this;

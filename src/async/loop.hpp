@@ -95,6 +95,9 @@ class Loop {
   TimePoint After(Duration wait) const { return wait >= kForever - now_ ? kForever : now_ + wait; }
   TimerWheel& timers() { return timers_; }
 
+  /// Runs `work` here and now as if on the loop's thread. Only while no thread runs the loop.
+  void RunHere(std::move_only_function<void()> work);
+
   /// Turns the loop once without blocking longer than `max_millis`; for tests.
   void RunOnce(int max_millis);
 

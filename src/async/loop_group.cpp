@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <latch>
 #include <string>
 
 namespace async {
@@ -28,13 +29,20 @@ Detached RunThenSignal(Task<void> task, std::promise<void>* done) {
 
 }  // namespace
 
-LoopGroup::LoopGroup(int count, int first_index, const char* thread_name) {
+LoopGroup::LoopGroup(int count, int first_index, const char* thread_name, Threads threads)
+    : thread_name_(thread_name) {
   for (int i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>(first_index + i));
-  for (int i = 0; i < count; ++i) {
-    Loop* loop = loops_[static_cast<std::size_t>(i)].get();
-    threads_.emplace_back([loop] { loop->Run(); });
-    pthread_setname_np(threads_.back().native_handle(),
-                       (std::string(thread_name) + std::to_string(i)).c_str());
+  if (threads == Threads::kNow) StartThreads();
+}
+
+void LoopGroup::StartThreads() {
+  if (!threads_.empty()) return;
+  for (int i = 0; i < size(); ++i) {
+    threads_.emplace_back([loop = &at(i), i, name = thread_name_] {
+      // By the thread itself, which is one system call instead of three.
+      pthread_setname_np(pthread_self(), (name + std::to_string(i)).c_str());
+      loop->Run();
+    });
   }
 }
 
@@ -50,6 +58,7 @@ void LoopGroup::Stop() {
 }
 
 void LoopGroup::RunOn(int i, std::move_only_function<void()> work) {
+  if (threads_.empty()) return at(i).RunHere(std::move(work));
   std::promise<void> done;
   at(i).Post([&] {
     work();
@@ -58,7 +67,23 @@ void LoopGroup::RunOn(int i, std::move_only_function<void()> work) {
   done.get_future().wait();
 }
 
+void LoopGroup::RunOnAll(const std::function<void(int)>& work) {
+  if (threads_.empty()) {
+    for (int i = 0; i < size(); ++i) at(i).RunHere([&] { work(i); });
+    return;
+  }
+  std::latch done(size());
+  for (int i = 0; i < size(); ++i) {
+    at(i).Post([&, i] {
+      work(i);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
+
 void LoopGroup::RunTaskOn(int i, std::move_only_function<Task<void>()> start) {
+  StartThreads();
   std::promise<void> done;
   at(i).Post([&] { RunThenSignal(start(), &done); });
   done.get_future().wait();

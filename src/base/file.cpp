@@ -1,6 +1,7 @@
 #include "base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,8 +22,17 @@ std::unexpected<Error> Failure(const std::string& path, int code) {
 }  // namespace
 
 Result<std::string> ReadFile(const std::string& path, size_t limit) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a pipe waits for its writer.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return Failure(path, errno);
+  struct stat about{};
+  if (::fstat(fd, &about) == 0 && !S_ISREG(about.st_mode)) {
+    ::close(fd);
+    return Fail(Kind::kInvalidArgument,
+                StrCat("cannot read ", path,
+                       S_ISDIR(about.st_mode) ? ": it is a folder" : ": it is no regular file",
+                       "; give the path of a file"));
+  }
   std::string out;
   for (;;) {
     const size_t had = out.size();

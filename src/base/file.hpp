@@ -8,8 +8,9 @@
 
 namespace base {
 
-/// The bytes of the regular file (or pipe) `path`. Fails with kNotFound, kPermissionDenied,
-/// kTooLarge beyond `limit` bytes, or kInternal; the text names the path.
+/// The bytes of the regular file `path`. Fails with kNotFound, kPermissionDenied, kInvalidArgument
+/// for what is no regular file (a pipe might never end), kTooLarge beyond `limit` bytes, or
+/// kInternal; the text names the path.
 Result<std::string> ReadFile(const std::string& path, size_t limit = size_t{64} << 20);
 
 }  // namespace base

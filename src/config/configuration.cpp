@@ -5,8 +5,27 @@
 
 #include "base/file.hpp"
 #include "base/strings.hpp"
+#include "config/yaml_fields.hpp"
 
 namespace config {
+namespace {
+
+// Whether a file's documents begin with a Configuration; one that cannot be parsed is for whoever
+// reads it to refuse.
+bool IsConfiguration(const std::vector<Document>& documents) {
+  if (documents.empty()) return false;
+  Reader reader(documents.front());
+  if (!reader.Parse()) return true;
+  Fields root = reader.Root();
+  std::string kind;
+  root.Read("kind", kind);
+  if (reader.failed() || kind != "Configuration") return false;
+  bool has_spec = false;
+  root.Child("spec", [&](Fields&) { has_spec = true; });
+  return has_spec || reader.failed();
+}
+
+}  // namespace
 
 std::string Handler::LogName() const {
   return base::StrCat(name, " (", type, "/", version.empty() ? "v1" : version, ")");
@@ -133,8 +152,8 @@ base::Status CheckConfiguration(const Configuration& configuration) {
   return {};
 }
 
-base::Result<Configuration> LoadConfiguration(const std::vector<std::string>& files,
-                                              const Env& env) {
+base::Result<Configuration> LoadConfiguration(const std::vector<std::string>& files, const Env& env,
+                                              OtherFiles others) {
   Configuration out;
   for (const std::string& file : files) {
     auto text = base::ReadFile(file);
@@ -143,7 +162,20 @@ base::Result<Configuration> LoadConfiguration(const std::vector<std::string>& fi
                         base::StrCat("error loading configuration: ", text.error().message));
     }
     const auto documents = SplitDocuments(file, ExpandEnv(*text, env));
-    if (documents.empty()) continue;
+    if (!IsConfiguration(documents)) {
+      if (others == OtherFiles::kRefuse) {
+        return base::Fail(
+            base::Kind::kInvalidArgument,
+            base::StrCat("error loading configuration: ", file,
+                         " must begin with a document of kind Configuration that has a spec"));
+      }
+      out.warnings.push_back(base::StrCat(
+          "the file ", file, " of --config ",
+          documents.empty() ? "is empty and restricts nothing"
+                            : "does not begin with a document of kind Configuration with a spec",
+          "; changes of it are not followed until it does"));
+      if (documents.empty()) continue;
+    }
     if (auto status = MergeConfiguration(documents.front(), out); !status) {
       return base::Fail(status.error().kind,
                         base::StrCat("error loading configuration: ", status.error().message));

@@ -179,6 +179,8 @@ struct Configuration {
   ApiLogging api_logging;
   bool wasm_strict_sandbox = false;
   Workflow workflow;
+  /// One line per file that does not say that it is a Configuration.
+  std::vector<std::string> warnings;
 
   Metric Metrics() const;
   /// By name: as listed, else on for HotReload and WorkflowsRemoteActivityReminder, else off.
@@ -196,11 +198,16 @@ base::Status MergeConfiguration(const Document& document, Configuration& out);
 /// incomplete access rules, tracing protocol. Errors name the field and the mend.
 base::Status CheckConfiguration(const Configuration& configuration);
 
+/// What of a file that does not begin with a document of kind Configuration with a spec. At the
+/// start it is merged as far as it goes, with a warning. Later it is a mistake: such a file is most
+/// likely half-written, and what it lacks may be what keeps callers out.
+enum class OtherFiles { kWarn, kRefuse };
+
 /// The defaults with the first document of each file merged in order, after expanding $VAR and
 /// ${VAR} in their text, then checked. A missing file fails with
 /// "error loading configuration: …".
-base::Result<Configuration> LoadConfiguration(const std::vector<std::string>& files,
-                                              const Env& env);
+base::Result<Configuration> LoadConfiguration(const std::vector<std::string>& files, const Env& env,
+                                              OtherFiles others = OtherFiles::kWarn);
 
 /// Fills the OpenTelemetry exporter from OTEL_EXPORTER_OTLP_… when no file gave an endpoint; the
 /// TRACES_ form of a variable wins. An endpoint found there also sets an unset sampling rate to 1.

@@ -204,6 +204,30 @@ TEST(Configuration, FilesAndEnvironment) {
   fs::remove_all(dir);
 }
 
+TEST(Configuration, WhatIsNoConfigurationIsRefusedOnceServing) {
+  namespace fs = std::filesystem;
+  const fs::path file =
+      fs::path(testing::TempDir()) / ("no_configuration_" + std::to_string(::getpid()) + ".yaml");
+  const MapEnv env;
+  for (const char* text : {"", "\n", "# nothing\n", "---\n", "kind: Component\nspec: {type: a}\n",
+                           "kind: Configuration\n", "kind: Configuration\nspec:\n", "spec: {}\n",
+                           "kind: Component\n---\nkind: Configuration\nspec: {}\n"}) {
+    std::ofstream(file) << text;
+    const auto refused = LoadConfiguration({file.string()}, env, OtherFiles::kRefuse);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_NE(refused.error().message.find(file.string()), std::string::npos);
+    const auto warned = LoadConfiguration({file.string()}, env);
+    ASSERT_TRUE(warned) << text;
+    ASSERT_EQ(warned->warnings.size(), 1u) << text;
+    EXPECT_NE(warned->warnings.front().find(file.string()), std::string::npos);
+  }
+  std::ofstream(file) << "kind: Configuration\nspec: {}\n";
+  const auto good = LoadConfiguration({file.string()}, env, OtherFiles::kRefuse);
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_TRUE(good->warnings.empty());
+  fs::remove(file);
+}
+
 TEST(Configuration, OtelFromEnvironment) {
   const MapEnv env({{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317"},
                     {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4318"},

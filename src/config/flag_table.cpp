@@ -8,8 +8,6 @@ namespace {
 using R = RawFlags;
 using enum FlagGroup;
 
-constexpr std::string_view kWorkflows = "actors and workflows";
-
 constexpr Flag kFlags[] = {
     {"app-id", &R::app_id, kApplication, "ID", "",
      "Name of the application. Required (unless --apps-path is given), without dots."},
@@ -133,13 +131,13 @@ constexpr Flag kFlags[] = {
      "DAPR_TRUST_ANCHORS_FILE"},
 
     {"placement-host-address", &R::placement_address, kActors, "LIST", "",
-     "Addresses of placement; none: actors are off.", "", "", kWorkflows},
+     "Addresses of placement; none: actors are off."},
     {"actors-disseminate-timeout", &R::actors_disseminate_timeout, kActors, "TIME", "30s",
-     "How long a new placement table may take.", "", "", kWorkflows},
+     "How long a new placement table may take."},
     {"scheduler-host-address", &R::scheduler_address, kActors, "LIST", "",
-     "Addresses of the scheduler.", "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "", "jobs and reminders"},
+     "Addresses of the scheduler.", "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A"},
     {"scheduler-job-streams", &R::scheduler_job_streams, kActors, "N", "3",
-     "Streams to each scheduler host.", "", "", "jobs and reminders"},
+     "Streams to each scheduler host."},
     {"reminders-service", &R::reminders_service, kActors, "TEXT", "", "No effect.", "",
      "reminders are kept by the scheduler", "", true},
     {"actors-service", &R::actors_service, kActors, "TEXT", "", "No effect.", "",

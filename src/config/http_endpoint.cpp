@@ -19,6 +19,15 @@ void ReadTlsDocument(Fields& fields, std::string_view name, std::optional<TlsDoc
 
 }  // namespace
 
+std::string HttpEndpoint::LogName() const {
+  std::string url = base_url;
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = url.rfind('@', url.find_first_of("/?#", host));
+  if (at != std::string::npos && at >= host) url.erase(host, at + 1 - host);
+  return meta.name + " (" + url + ")";
+}
+
 void ReadHttpEndpoint(Fields& root, HttpEndpoint& out) {
   out.source = root.source();
   ReadObjectMeta(root, out.meta);

@@ -32,8 +32,8 @@ struct HttpEndpoint {
   std::vector<std::string> scopes;
   Source source;
 
-  /// "name (base URL)"
-  std::string LogName() const { return meta.name + " (" + base_url + ")"; }
+  /// "name (base URL)", the URL without the user and password that it may hold.
+  std::string LogName() const;
 };
 
 /// Reads a document that is an HTTPEndpoint. Errors name file, line and field.

@@ -107,7 +107,7 @@ base::Result<Properties> ResolveMetadata(const Component& component, const Templ
     }
     auto expanded = ExpandPlaceholders(*value, context);
     if (!expanded) return fail(expanded.error());
-    entries.push_back({item.name, *std::move(expanded)});
+    entries.push_back({item.name, *std::move(expanded), !item.secret_key_ref.empty()});
   }
   return Properties(component.meta.name, std::move(entries));
 }

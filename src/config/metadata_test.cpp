@@ -34,6 +34,15 @@ TEST(Placeholders, Table) {
   EXPECT_FALSE(ExpandPlaceholders("{podName}", context));
 }
 
+TEST(Properties, TextForALogIsWithoutSecrets) {
+  const Properties properties("db", {{.name = "host", .value = "here", .secret = false},
+                                     {.name = "path", .value = "/se/cret", .secret = true},
+                                     {.name = "index", .value = "1", .secret = true},
+                                     {.name = "user", .value = "", .secret = true}});
+  EXPECT_EQ(properties.WithoutSecrets("here: /se/cret/se/cret is 1 too many"),
+            "here: <secret><secret> is 1 too many");
+}
+
 TEST(EnvRef, Rules) {
   const MapEnv open;
   const MapEnv listed({{"DAPR_ENV_KEYS", "REGION zone"}});

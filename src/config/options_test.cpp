@@ -290,15 +290,16 @@ TEST(Options, Kubernetes) {
 }
 
 TEST(Options, Warnings) {
-  const Options o = Good({"--app-ssl", "--placement-host-address", "a:1", "--reminders-service=x",
-                          "--placement-host-address", "b:1", "--app-port=1"});
+  const Options o =
+      Good({"--app-ssl", "--disable-builtin-k8s-secret-store", "--reminders-service=x",
+            "--disable-builtin-k8s-secret-store=true", "--app-port=1"});
   EXPECT_EQ(
       o.deprecation_warnings,
       (V{"Flag --app-ssl has been deprecated, use --app-protocol https or grpcs",
          "Flag --reminders-service has been deprecated, reminders are kept by the scheduler"}));
   EXPECT_EQ(o.ignored_warnings,
-            (V{"flag --placement-host-address is accepted but has no effect yet: "
-               "actors and workflows"}));
+            (V{"flag --disable-builtin-k8s-secret-store is accepted but has no effect yet: "
+               "the built-in Kubernetes secret store"}));
 }
 
 TEST(Options, ExitsWithText) {

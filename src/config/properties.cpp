@@ -41,6 +41,20 @@ std::string Properties::Get(std::string_view name, std::string_view fallback) co
   return std::string(Find(name).value_or(fallback));
 }
 
+std::string Properties::WithoutSecrets(std::string text) const {
+  constexpr std::string_view kInstead = "<secret>";
+  // A value of a few letters stands in any text; to take it out would tell what it is.
+  constexpr std::size_t kShortest = 4;
+  for (const Entry& entry : entries_) {
+    if (!entry.secret || entry.value.size() < kShortest) continue;
+    for (std::size_t at = 0; (at = text.find(entry.value, at)) != std::string::npos;) {
+      text.replace(at, entry.value.size(), kInstead);
+      at += kInstead.size();
+    }
+  }
+  return text;
+}
+
 base::Error Properties::Invalid(std::string_view name, std::string_view expected) const {
   return base::Error(
       base::Kind::kInvalidArgument,

@@ -22,6 +22,7 @@ class Properties {
   struct Entry {
     std::string name;
     std::string value;
+    bool secret = false;  // came from a secret store
   };
 
   Properties() = default;
@@ -52,6 +53,9 @@ class Properties {
                                                   std::chrono::nanoseconds fallback,
                                                   BareNumber bare = BareNumber::kSeconds) const;
   base::Result<int64_t> Quantity(std::string_view name, int64_t fallback) const;
+
+  /// `text`, which is going to a log, without the values that came from a secret store.
+  std::string WithoutSecrets(std::string text) const;
 
   /// The error for a wrong value of `name`.
   base::Error Invalid(std::string_view name, std::string_view expected) const;

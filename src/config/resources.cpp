@@ -81,9 +81,10 @@ base::Status Select(std::string_view kind, std::string_view plural, const std::v
 }  // namespace
 
 void ParseResourceFile(const std::string& file, std::string_view text, Resources& out) {
+  const std::vector<Document> documents = SplitDocuments(file, text);
   bool first = true;
-  bool broken = text.empty();
-  for (const Document& document : SplitDocuments(file, text)) {
+  bool broken = documents.empty();
+  for (const Document& document : documents) {
     if (auto status = ParseOne(document, first, out); !status) {
       out.warnings.push_back(status.error().message);
       broken = true;

@@ -23,7 +23,8 @@ struct Resources {
   std::vector<Resiliency> resiliencies;
   /// One line per document that was skipped because it could not be read, with file and line.
   std::vector<std::string> warnings;
-  /// Files of which some document could not be read, and empty ones: maybe they are being written.
+  /// Files of which some document could not be read, and those without any: maybe they are being
+  /// written.
   std::vector<std::string> broken_files;
 };
 

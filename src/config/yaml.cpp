@@ -62,9 +62,16 @@ base::Result<std::vector<std::string>> ListYamlFiles(const std::string& director
   std::vector<std::string> names;
   for (; it != fs::directory_iterator(); it.increment(error)) {
     const std::string name = it->path().filename().string();
-    std::error_code ignored;
     if (!name.ends_with(".yaml") && !name.ends_with(".yml")) continue;
-    if (fs::is_regular_file(it->path(), ignored)) names.push_back(name);
+    // What cannot be looked at is there all the same, such as a link that leads nowhere for now.
+    std::error_code why;
+    const fs::file_type type = fs::status(it->path(), why).type();
+    if (type == fs::file_type::directory) continue;
+    if (type == fs::file_type::not_found &&
+        fs::symlink_status(it->path(), why).type() == fs::file_type::not_found) {
+      continue;
+    }
+    names.push_back(name);
   }
   if (error) {
     return base::Fail(base::Kind::kInternal,

@@ -34,7 +34,8 @@ std::vector<Document> SplitDocuments(const std::string& file, std::string_view t
 base::Result<std::vector<Document>> LoadDocuments(const std::string& file);
 
 /// The paths of the .yaml and .yml files directly inside `directory`, sorted by their bytes. Links
-/// are followed (a mounted ConfigMap is made of them). Fails when the directory cannot be read.
+/// are followed (a mounted ConfigMap is made of them). Whatever is no folder is listed, also if it
+/// cannot be read: to be unreadable is not to be deleted. Fails when the directory cannot be read.
 base::Result<std::vector<std::string>> ListYamlFiles(const std::string& directory);
 
 }  // namespace config

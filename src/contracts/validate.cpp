@@ -57,9 +57,11 @@ const Field* FindField(const std::vector<Field>& fields, std::string_view name) 
   return it == fields.end() ? nullptr : &*it;
 }
 
-base::Status CheckValue(const Field& field, std::string_view value, std::string_view where) {
-  const std::string given =
-      field.secret ? std::string("its value") : StrCat("the value ", base::Quote(value));
+base::Status CheckValue(const Field& field, const config::Properties::Entry& entry,
+                        std::string_view where) {
+  const std::string& value = entry.value;
+  const std::string given = field.secret || entry.secret ? std::string("its value")
+                                                         : StrCat("the value ", base::Quote(value));
   if (!FitsType(field.type, value)) {
     return base::Fail(base::Kind::kInvalidArgument,
                       StrCat(where, ": metadata field ", field.name, ": ", given,
@@ -132,7 +134,7 @@ base::Result<Warnings> ValidateMetadata(const Descriptor& descriptor,
                                 " is not known and has no effect: check its spelling"));
       continue;
     }
-    if (!entry.value.empty()) RETURN_IF_ERROR(CheckValue(*field, entry.value, where));
+    if (!entry.value.empty()) RETURN_IF_ERROR(CheckValue(*field, entry, where));
   }
   for (const Field& field : descriptor.fields) {
     RETURN_IF_ERROR(CheckRequired(field, properties, where));

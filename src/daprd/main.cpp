@@ -85,6 +85,12 @@ class Wakeups {
   /// How long the files should be at rest before they are read.
   int Pause() const { return static_cast<int>(files_.Pause().count()); }
   void FilesRead() { files_.Read(); }
+  /// See PathWatch.
+  void BeginReading() {
+    files_.Changed();
+    files_.BeginReading();
+  }
+  bool Unfinished(const std::string& file) const { return files_.Unfinished(file); }
   int signals() const { return signals_; }
 
  private:
@@ -208,10 +214,13 @@ class SignalGuard {
           while (true) {
             pollfd fds[] = {{fd, POLLIN, 0}, {end_, POLLIN, 0}};
             if (poll(fds, 2, -1) < 0) continue;
-            if (fds[1].revents) return;
+            if (fds[1].revents || acting_.exchange(true)) return;
             signalfd_siginfo info{};
-            if (read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
-            if (info.ssi_signo == SIGHUP) continue;
+            if (read(fd, &info, sizeof info) != static_cast<ssize_t>(sizeof info) ||
+                info.ssi_signo == SIGHUP) {
+              acting_ = false;
+              continue;
+            }
             if (exit_code == 0) {
               log.Info(text);
             } else {
@@ -220,6 +229,13 @@ class SignalGuard {
             ExitAtOnce(exit_code);
           }
         }) {}
+  /// From here on signals are the main thread's. Returns at once; the thread ends by itself.
+  void Release() {
+    const uint64_t one = 1;
+    [[maybe_unused]] auto written = write(end_, &one, sizeof one);
+    // A signal that the guard is just acting upon ends the process.
+    while (acting_.exchange(true)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   ~SignalGuard() {
     const uint64_t one = 1;
     [[maybe_unused]] auto written = write(end_, &one, sizeof one);
@@ -231,6 +247,7 @@ class SignalGuard {
 
  private:
   const int end_;
+  std::atomic<bool> acting_{false};  // on a signal; stays true once released
   std::thread thread_;
 };
 
@@ -259,7 +276,7 @@ int Run(config::Options options, Wakeups& wakeups) {
                             wakeups.RequestShutdown();
                           },
                       // Whoever sees the runtime ready may count on a shutdown in good order.
-                      .before_ready = [&] { guard.reset(); }});
+                      .before_ready = [&] { guard->Release(); }});
   // Before the start reads the files, so that no change falls in between.
   wakeups.Watch(host.WatchedPaths());
   if (auto started = host.Start(); !started) return Fatal(log, started.error().message);
@@ -268,12 +285,13 @@ int Run(config::Options options, Wakeups& wakeups) {
   log.Info(base::StrCat("dapr initialized. Status: Running. Init Elapsed ", elapsed.count(), "ms"));
   // From here on lines go through a thread, so that a slow reader of our output stalls no request.
   telemetry::Logger::Global().StartWriterThread();
-  daprd::GiveBackStartupPages();
+  guard.reset();
 
   // Apps may have named files of their own.
   bool reload = wakeups.Watch(host.WatchedPaths());
   bool everything = false;
   bool reaped = true;
+  bool settled = false;
   async::TimePoint reload_by = async::Clock::now() + kReloadPatience;
   // In case a change is not told.
   async::TimePoint compare_at = async::Clock::now() + options.hot_reload_interval;
@@ -281,7 +299,13 @@ int Run(config::Options options, Wakeups& wakeups) {
     // Editors and mounts change files in several steps; one reload a short while after the last.
     // Apps that were taken out are looked after until their last requests are over.
     const int pause = reload ? wakeups.Pause() : MillisUntil(compare_at);
-    const Wakeups::Event event = wakeups.Wait(reaped ? pause : std::min(pause, 200));
+    const Wakeups::Event event = wakeups.Wait(reaped && settled ? pause : std::min(pause, 200));
+    if (!settled && event.what == Wakeups::What::kTimeout) {
+      // Not at once: the first requests want some of these pages.
+      settled = true;
+      daprd::GiveBackStartupPages();
+      continue;
+    }
     const async::TimePoint now = async::Clock::now();
     const bool hang_up = event.what == Wakeups::What::kSignal && event.signal == SIGHUP;
     if (hang_up) {
@@ -295,11 +319,22 @@ int Run(config::Options options, Wakeups& wakeups) {
     }
     if (event.what == Wakeups::What::kTimeout || event.what == Wakeups::What::kFiles) {
       if (reload) {
-        // Files that never come to rest are read all the same.
+        // Files that never come to rest are read all the same, but for those that say who may call.
         const bool wait = now < reload_by;
-        reload = !host.Reload([&] { return wakeups.FilesChanged() && wait; }, everything);
+        bool again = false;
+        const auto superseded = [&] {
+          again = wakeups.FilesChanged();
+          return again && wait;
+        };
+        wakeups.BeginReading();
+        reload = !host.Reload(superseded, everything,
+                              [&](const std::string& file) { return wakeups.Unfinished(file); });
         everything = everything && reload;
-        if (!reload) wakeups.FilesRead();
+        if (!reload) {
+          wakeups.FilesRead();
+          reload = again;
+          reload_by = async::Clock::now() + kReloadPatience;
+        }
         if (wakeups.Watch(host.WatchedPaths())) reload = true;
       }
       reaped = host.Reap();

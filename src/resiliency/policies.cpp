@@ -145,7 +145,7 @@ std::shared_ptr<const Policies> Policies::Make(const std::vector<config::Resilie
                                                const Context& context) {
   std::shared_ptr<Policies> out(new Policies(context));
   for (const config::Resiliency& resource : resources) {
-    if (const base::Status usable = out->Check(resource); !usable) {
+    if (const base::Status usable = Check(resource); !usable) {
       context.log.Error(base::StrCat("Resiliency ", resource.meta.name, " (",
                                      resource.source.ToString(),
                                      ") is not used: ", usable.error().message));
@@ -161,7 +161,7 @@ std::shared_ptr<const Policies> Policies::Make(const std::vector<config::Resilie
   return out;
 }
 
-base::Status Policies::Check(const config::Resiliency& resource) const {
+base::Status Policies::Check(const config::Resiliency& resource) {
   for (const auto& [name, text] : resource.timeouts) {
     RETURN_IF_ERROR(ReadTime("timeouts", name, text, {}));
   }

@@ -40,6 +40,8 @@ class Policies {
   /// mistake is logged and left out whole. Null when none is left.
   static std::shared_ptr<const Policies> Make(const std::vector<config::Resiliency>& resources,
                                               const Context& context);
+  /// Whether Make can use the resource; the error names the field.
+  static base::Status Check(const config::Resiliency& resource);
 
   /// The policy for calls of an app, an HTTPEndpoint or a URL; null if there is none. For apps that
   /// no resource names this is a default policy, if one is defined.
@@ -58,7 +60,6 @@ class Policies {
 
  private:
   explicit Policies(const Context& context) : context_(context) {}
-  base::Status Check(const config::Resiliency& resource) const;
   void Add(const config::Resiliency& resource);
   void MakeAppPolicies();
   void Fill(const config::PolicyNames& names, std::string_view target, Direction direction,

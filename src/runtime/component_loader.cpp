@@ -194,7 +194,9 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
         if (object) {
           live.object = *std::move(object);
         } else {
-          status = std::unexpected(std::move(object).error());
+          base::Error error = std::move(object).error();
+          error.message = live.properties.WithoutSecrets(std::move(error.message));
+          status = base::Fail(std::move(error));
         }
       } else {
         live.object = old->object;

@@ -81,7 +81,8 @@ Host::Host(Setup setup)
     : setup_(std::move(setup)),
       options_(setup_.options),
       log_("dapr.runtime"),
-      loops_(options_.threads > 0 ? options_.threads : async::DefaultLoopCount()),
+      loops_(options_.threads > 0 ? options_.threads : async::DefaultLoopCount(), 0, "loop",
+             async::LoopGroup::Threads::kLater),
       metrics_(loops_.size()),
       scaler_(std::make_unique<Scaler>(loops_, *this)),
       http_front_(Port::kHttp, *this, log_),
@@ -90,16 +91,17 @@ Host::Host(Setup setup)
       public_front_(Port::kPublic, *this, log_, scaler_.get()) {
   if (!options_.app_id.empty()) log_ = log_.WithAppId(options_.app_id);
   for (int i = 0; i < loops_.size(); ++i) {
-    loops_.RunOn(i, [&] {
-      telemetry::SetShardIndex(i);
-      dns_.push_back(std::make_unique<net::Resolver>(loops_.at(i)));
-    });
+    loops_.at(i).Post([i] { telemetry::SetShardIndex(i); });
   }
   http::ClientOptions client;
   clients_ = std::make_unique<http::ClientSet>(loops_, client);
+  dns_.resize(static_cast<std::size_t>(loops_.size()));
   tables_.resize(static_cast<std::size_t>(loops_.size()));
   const auto dns = [this]() -> net::Resolver& {
-    return *dns_[static_cast<std::size_t>(async::Loop::Current()->index())];
+    async::Loop& loop = *async::Loop::Current();
+    auto& resolver = dns_[static_cast<std::size_t>(loop.index())];
+    if (!resolver) resolver = std::make_unique<net::Resolver>(loop);
+    return *resolver;
   };
   cluster_ = std::make_unique<Cluster>(options_, setup_.env, *clients_, dns, log_);
   services_ = std::make_unique<Services>(
@@ -115,6 +117,7 @@ Host::Host(Setup setup)
                .lookup = [this](const async::Context& context, const std::string& host,
                                 uint16_t port) { return Lookup(context, host, port); },
                .cluster = cluster_.get(),
+               .control_plane = &control_plane_,
                .local_apps = this,
                .host_address = options_.env.host_ip,
                .host_name = HostName(),
@@ -147,6 +150,7 @@ void Host::CloseAll() {
   if (names_) {
     loops_.RunTaskOn(0, [&] { return CloseNameResolver(*names_); });
   }
+  loops_.RunTaskOn(0, [&] { return control_plane_.Close(); });
   loops_.RunTaskOn(0, [&] { return cluster_->Close(); });
   clients_->Close(std::chrono::milliseconds(100));
   for (int i = 0; i < loops_.size(); ++i) {
@@ -169,11 +173,13 @@ std::shared_ptr<blocks::invoke::Callee> Host::Find(std::string_view app_id,
 
 base::Status Host::Start() {
   const bool single = options_.apps_path.empty();
+  MakeListeners();
   ASSIGN_OR_RETURN(config::Configuration process_configuration, ProcessConfiguration());
   RETURN_IF_ERROR(OpenIdentities());
   std::vector<InstanceConfig> configs;
   if (single) {
-    ASSIGN_OR_RETURN(InstanceConfig config, ConfigFromOptions(options_, setup_.env, log_));
+    ASSIGN_OR_RETURN(InstanceConfig config,
+                     ConfigFromOptions(options_, process_configuration, setup_.env, log_));
     configs.push_back(std::move(config));
   } else {
     ASSIGN_OR_RETURN(Apps apps, ReadApps());
@@ -203,19 +209,6 @@ base::Status Host::Start() {
     }
   }
   Publish();
-  http::ServerOptions grpc = GrpcOptions(options_);
-  grpc.on_tls_failure = [this](const net::Address& peer, const base::Error& error,
-                               const void* tag) { NoteRefusedPeer(peer, error, tag); };
-  grpc.current_tls = [this](const void* tag) {
-    return PeerTls(*static_cast<const ListenerTag*>(tag)).value_or(nullptr);
-  };
-  const auto peer_tls = [this](const ListenerTag& tag) { return PeerTls(tag); };
-  listeners_ =
-      std::make_unique<Listeners>(loops_,
-                                  Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_,
-                                                      &public_front_, scaler_.get(), peer_tls},
-                                  HttpOptions(options_), grpc, log_);
-  renewing_ = listeners_.get();
   RETURN_IF_ERROR(OpenProcessPorts());
   std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : instances_) {
@@ -229,6 +222,22 @@ base::Status Host::Start() {
   ready_ = true;
   AnnounceAll(std::move(announce));
   return {};
+}
+
+void Host::MakeListeners() {
+  http::ServerOptions grpc = GrpcOptions(options_);
+  grpc.on_tls_failure = [this](const net::Address& peer, const base::Error& error,
+                               const void* tag) { NoteRefusedPeer(peer, error, tag); };
+  grpc.current_tls = [this](const void* tag) {
+    return PeerTls(*static_cast<const ListenerTag*>(tag)).value_or(nullptr);
+  };
+  const auto peer_tls = [this](const ListenerTag& tag) { return PeerTls(tag); };
+  listeners_ =
+      std::make_unique<Listeners>(loops_,
+                                  Listeners::Handlers{&http_front_, &grpc_front_, &internal_front_,
+                                                      &public_front_, scaler_.get(), peer_tls},
+                                  HttpOptions(options_), grpc, log_);
+  renewing_ = listeners_.get();
 }
 
 void Host::AnnounceAll(std::vector<std::pair<Instance*, uint16_t>> instances) {
@@ -304,9 +313,7 @@ bool Host::Reap() {
 
 void Host::Publish() {
   auto table = std::make_shared<const InstanceTable>(instances_, options_.apps_path.empty());
-  for (int i = 0; i < loops_.size(); ++i) {
-    loops_.RunOn(i, [&] { tables_[static_cast<std::size_t>(i)] = table; });
-  }
+  loops_.RunOnAll([&](int i) { tables_[static_cast<std::size_t>(i)] = table; });
 }
 
 base::Status Host::OpenProcessPorts() {

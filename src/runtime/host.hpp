@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "config/shared_app.hpp"
 #include "http/client_set.hpp"
 #include "runtime/cluster.hpp"
+#include "runtime/control_plane.hpp"
 #include "runtime/front.hpp"
 #include "runtime/identity_book.hpp"
 #include "runtime/instance.hpp"
@@ -38,6 +40,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
     /// Called by Start when nothing can fail any more and nobody has been told yet; may be empty.
     std::function<void()> before_ready = {};
   };
+  using Unfinished = std::function<bool(const std::string& file)>;
   explicit Host(Setup setup);
   ~Host() override;
 
@@ -47,11 +50,15 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// replaced, missing ones end; the others are not touched. What cannot be read, or cannot start,
   /// leaves the app it is about as it was. Errors are logged. False if `superseded` said, after the
   /// folder was read, that it has changed again: then nothing was done, and another call is due.
-  bool ReloadApps(const std::function<bool()>& superseded = {}, bool everything = false);
+  /// `unfinished` tells, after `superseded` was asked, whether what was read of a file may be a
+  /// part of it only: then the Configurations and the apps that it describes stay as they were.
+  bool ReloadApps(const std::function<bool()>& superseded = {}, bool everything = false,
+                  const Unfinished& unfinished = {});
   /// Reads all files again, those of --apps-path among them, and brings the Instances in line in
   /// the background. `everything`: asks secret stores again too, and whatever the Configuration
   /// says of the feature HotReload. Otherwise as ReloadApps.
-  bool Reload(const std::function<bool()>& superseded = {}, bool everything = false);
+  bool Reload(const std::function<bool()>& superseded = {}, bool everything = false,
+              const Unfinished& unfinished = {});
   /// The files and folders whose change calls for Reload; other ones after each Reload.
   std::vector<std::string> WatchedPaths() const;
   /// Ends the apps that a reload took out, once their last request is over. False while some are
@@ -85,12 +92,16 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   struct Apps {
     std::vector<InstanceConfig> configs;
     std::vector<std::string> broken;  // app-ids whose documents cannot be used
-    bool unreadable = false;          // some document does not even tell which app it is about
+    // By app-id.
+    std::map<std::string, std::string> documents;                // files
+    std::map<std::string, std::vector<std::string>> configs_of;  // files of its Configuration
+    bool unreadable = false;  // some document does not even tell which app it is about
   };
   base::Result<std::shared_ptr<Instance>> StartInstance(InstanceConfig config);
   void StopInstances(std::vector<std::shared_ptr<Instance>> instances);
   bool IsServed(const std::string& app_id) const;
   void CloseAll();
+  void MakeListeners();
   base::Status OpenProcessPorts();
   void AnnounceAll(std::vector<std::pair<Instance*, uint16_t>> instances);
   std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
@@ -107,6 +118,15 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   base::Result<Apps> ReadApps();
   void Hand(std::shared_ptr<Instance> instance, DescriptionChange change, bool everything);
   void WarnOnce(const std::vector<std::string>& warnings);
+  // Reload begins and ends with these; the mistakes in between are told once for what `files` hold,
+  // not each time they are compared.
+  void BeginTelling(bool again);
+  void TellOnce(const telemetry::Log& log, const std::string& mistake,
+                const std::vector<std::string>& files);
+  // Once the apps are served, files that are no Configuration are mistakes.
+  config::OtherFiles OtherFiles() const {
+    return ready_ ? config::OtherFiles::kRefuse : config::OtherFiles::kWarn;
+  }
   // Identities (host_identity.cpp).
   base::Status OpenIdentities();
   /// Gives every app that needs one its identity. The error is for --app-id alone: an app of many
@@ -131,6 +151,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::unique_ptr<http::ClientSet> clients_;
   std::shared_ptr<contracts::NameResolver> names_;
   std::unique_ptr<Cluster> cluster_;
+  ControlPlane control_plane_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<IdentityBook> identities_;  // null where nobody needs one
 
@@ -145,6 +166,8 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
 
   std::vector<std::string> app_paths_;  // files and folders that apps name themselves
   std::vector<std::string> warned_;     // about documents, when they were last read
+  std::set<std::string> told_;          // mistakes of the reload before this one
+  std::set<std::string> telling_;       // of this one
   Ports ports_;
   bool closed_ = false;
   std::vector<std::shared_ptr<Instance>> instances_;          // main thread's list

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "base/strings.hpp"
+#include "config/yaml.hpp"
 #include "runtime/host.hpp"
+#include "runtime/host_reload.hpp"
 #include "runtime/instance_config.hpp"
 
 namespace runtime {
@@ -19,11 +21,14 @@ async::Task<void> EndSubscriptions(Instance& instance, async::Duration grace) {
 }  // namespace
 
 base::Result<Host::Apps> Host::ReadApps() {
+  BeginTelling(false);
   ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
-  for (const std::string& error : apps.errors) log_.Error(error);
+  for (const std::string& error : apps.errors) TellOnce(log_, error, {});
   ASSIGN_OR_RETURN(const config::Configuration configuration, ProcessConfiguration());
   ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
-  WarnOnce(parsed.warnings);
+  std::vector<std::string> warnings = configuration.warnings;
+  warnings.insert(warnings.end(), parsed.warnings.begin(), parsed.warnings.end());
+  WarnOnce(warnings);
   Apps out;
   app_paths_.clear();
   out.unreadable = !apps.errors.empty();
@@ -34,26 +39,39 @@ base::Result<Host::Apps> Host::ReadApps() {
       const auto paths = app.resources_paths.value_or(std::vector<std::string>());
       app_paths_.insert(app_paths_.end(), paths.begin(), paths.end());
     }
-    auto config = ConfigFromSharedApp(app, parsed, configuration, options_, setup_.env, log_);
+    if (files) {
+      out.documents[app.app_id] = app.source.file;
+      out.configs_of[app.app_id] = app.config.empty() ? options_.configs : app.config;
+    }
+    auto config =
+        ConfigFromSharedApp(app, parsed, configuration, options_, setup_.env, log_, OtherFiles());
     if (config) {
       out.configs.push_back(std::move(*config));
     } else {
-      log_.WithAppId(app.app_id)
-          .Error(base::StrCat("app ", app.app_id, " cannot be served as described in ",
-                              app.source.ToString(), ": ", config.error().message));
+      TellOnce(log_.WithAppId(app.app_id),
+               base::StrCat("app ", app.app_id, " cannot be served as described in ",
+                            app.source.ToString(), ": ", config.error().message),
+               app.config);
       out.broken.push_back(app.app_id);
     }
   }
   return out;
 }
 
-bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything) {
+bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
+                      const Unfinished& unfinished) {
+  if (everything) telling_.clear();
   auto apps = ReadApps();
   // What was read may be half of what is being written, such as a file that was just emptied.
   if (superseded && superseded()) return false;
   if (!apps) {
-    log_.Error(base::StrCat("apps stay as they are: ", apps.error().message));
+    TellOnce(log_, base::StrCat("apps stay as they are: ", apps.error().message), options_.configs);
     return true;
+  }
+  // A part of a document may lack what keeps callers out.
+  if (const auto files = config::ListYamlFiles(options_.apps_path);
+      files && !FirstUnfinished(unfinished, *files).empty()) {
+    apps->unreadable = true;
   }
   if (auto given = GiveIdentities(apps->configs); !given) log_.Error(given.error().message);
   std::vector<std::shared_ptr<Instance>> next;
@@ -68,10 +86,28 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything) 
   for (InstanceConfig& config : apps->configs) {
     const std::string app_id = config.app_id;
     auto old = old_form(app_id);
-    if (old && old->config().fingerprint == config.fingerprint) {
+    std::string writing = FirstUnfinished(unfinished, {apps->documents[app_id]});
+    const bool same = old && old->config().fingerprint == config.fingerprint;
+    bool keep_configuration = false;
+    if (writing.empty()) {
+      writing = FirstUnfinished(unfinished, apps->configs_of[app_id]);
+      keep_configuration = same && !writing.empty();
+    }
+    if (!writing.empty()) {
+      TellOnce(
+          log_.WithAppId(app_id),
+          base::StrCat(keep_configuration ? "the Configuration of " : "", "app ", app_id,
+                       old ? " stays as it was: " : " is not served yet: ", writing, kBeingWritten),
+          {});
+    }
+    if (!writing.empty() && !keep_configuration) {
+      if (old) next.push_back(std::move(old));
+      continue;
+    }
+    if (same) {
       DescriptionChange change;
       if (options_.mode != config::Mode::kKubernetes) {
-        change.configuration = std::move(config.configuration);
+        if (!keep_configuration) change.configuration = std::move(config.configuration);
         change.resources = std::move(config.resources);
       }
       Hand(old, std::move(change), everything);
@@ -98,10 +134,12 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything) 
         std::find(apps->broken.begin(), apps->broken.end(), app_id) != apps->broken.end();
     // A document with a mistake in it must not end the app it is meant for.
     if (broken || apps->unreadable) {
-      log_.WithAppId(app_id).Warning(
+      TellOnce(
+          log_.WithAppId(app_id),
           base::StrCat("app ", app_id, " goes on as it was: ",
                        broken ? "its document has an error"
-                              : "no document describes it, but some documents could not be read"));
+                              : "no document describes it, but some documents could not be read"),
+          {});
       next.push_back(instance);
     } else {
       gone.push_back(instance);

@@ -52,7 +52,7 @@ async::Task<void> FetchAll(const Services& services, std::vector<InstanceConfig>
 
 base::Result<config::Configuration> Host::ProcessConfiguration() const {
   if (options_.mode == config::Mode::kKubernetes) return config::Configuration();
-  return config::LoadConfiguration(options_.configs, setup_.env);
+  return config::LoadConfiguration(options_.configs, setup_.env, OtherFiles());
 }
 
 base::Status Host::FetchResources(std::vector<InstanceConfig>& configs) {

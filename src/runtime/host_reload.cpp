@@ -1,14 +1,18 @@
 // Host: the files of --resources-path and --config, read again while the apps are served.
+#include "runtime/host_reload.hpp"
+
 #include <algorithm>
 
+#include "base/file.hpp"
 #include "base/strings.hpp"
 #include "runtime/host.hpp"
 #include "runtime/instance_config.hpp"
 
 namespace runtime {
 
-bool Host::Reload(const std::function<bool()>& superseded, bool everything) {
-  if (!options_.apps_path.empty()) return ReloadApps(superseded, everything);
+bool Host::Reload(const std::function<bool()>& superseded, bool everything,
+                  const Unfinished& unfinished) {
+  if (!options_.apps_path.empty()) return ReloadApps(superseded, everything, unfinished);
   DescriptionChange change;
   // In Kubernetes mode the operator tells.
   if (options_.mode != config::Mode::kKubernetes) {
@@ -17,17 +21,23 @@ bool Host::Reload(const std::function<bool()>& superseded, bool everything) {
                                            options_.app_id);
     // What was read may be half of what is being written, such as a file that was just emptied.
     if (superseded && superseded()) return false;
-    if (configuration) {
+    BeginTelling(everything);
+    const std::string writing = FirstUnfinished(unfinished, options_.configs);
+    if (!writing.empty()) {
+      TellOnce(log_, base::StrCat("the Configuration stays as it was: ", writing, kBeingWritten),
+               {});
+    } else if (configuration) {
       change.configuration = *std::move(configuration);
     } else {
-      log_.Error(
-          base::StrCat("the Configuration stays as it was: ", configuration.error().message));
+      TellOnce(log_,
+               base::StrCat("the Configuration stays as it was: ", configuration.error().message),
+               options_.configs);
     }
     if (resources) {
       WarnOnce(resources->warnings);
       change.resources = *std::move(resources);
     } else {
-      log_.Error(base::StrCat("resources stay as they were: ", resources.error().message));
+      TellOnce(log_, base::StrCat("resources stay as they were: ", resources.error().message), {});
     }
   }
   if (!instances_.empty()) Hand(instances_.front(), std::move(change), everything);
@@ -50,6 +60,22 @@ void Host::WarnOnce(const std::vector<std::string>& warnings) {
     if (std::ranges::find(warned_, warning) == warned_.end()) log_.Warning(warning);
   }
   warned_ = warnings;
+}
+
+void Host::BeginTelling(bool again) {
+  told_ = std::exchange(telling_, {});
+  if (again) told_.clear();
+}
+
+void Host::TellOnce(const telemetry::Log& log, const std::string& mistake,
+                    const std::vector<std::string>& files) {
+  std::string key = mistake;
+  for (const std::string& file : files) {
+    const auto text = base::ReadFile(file);
+    base::StrAppend(key, "\n", text ? std::hash<std::string>()(*text) : 0);
+  }
+  if (!told_.contains(key) && !telling_.contains(key)) log.Error(mistake);
+  telling_.insert(std::move(key));
 }
 
 std::vector<std::string> Host::WatchedPaths() const {

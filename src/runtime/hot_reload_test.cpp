@@ -72,6 +72,57 @@ TEST(HotReload, MistakesLeaveThingsAsTheyWere) {
   EXPECT_FALSE(app.runtime->host->Reload([] { return true; }));
 }
 
+TEST(HotReload, WhatIsBeingWrittenOrIsNoConfigurationOpensNothing) {
+  Single app;
+  const auto denied = [&] {
+    return app.runtime->Http({.path = "/v1.0/secrets/x/y"}).status == 404;
+  };
+  app.Configure("{api: {denied: [{name: secrets, version: v1.0, protocol: http}]}}");
+  app.runtime->host->Reload();
+  app.Until(denied);
+  // Each reload is over when the store that comes with it is there.
+  int n = 0;
+  const auto reload = [&](const Host::Unfinished& unfinished) {
+    const std::string store = base::StrCat("s", n++);
+    app.resources.Write("b.yaml", Component(store, "state.in-memory"));
+    EXPECT_TRUE(app.runtime->host->Reload({}, false, unfinished));
+    app.Until([&] { return app.Save(store) == 204; });
+  };
+  for (const char* text : {"", "# none\n", "kind: Configuration\nspec:\n", "spec: {}\n"}) {
+    app.configs.Write("c.yaml", text);
+    reload({});
+    EXPECT_TRUE(denied()) << text;
+  }
+  app.Configure("{}");
+  reload([&](const std::string& file) { return file.ends_with("c.yaml"); });
+  EXPECT_TRUE(denied());
+  reload({});
+  app.Until([&] { return !denied(); });
+}
+
+TEST(HotReload, APolicyWithAMistakeGoesOnAsItWas) {
+  Single app;
+  const auto policies = [&](const std::string& time) {
+    app.resources.Write("r.yaml",
+                        base::StrCat("apiVersion: dapr.io/v1alpha1\nkind: Resiliency\n"
+                                     "metadata: {name: r}\nspec: {policies: {timeouts: {t: ",
+                                     time,
+                                     "}}, targets: {components: {kept: {outbound: "
+                                     "{timeout: t}}}}}\n"));
+    app.runtime->host->Reload();
+  };
+  const auto loaded = [&] {
+    return app.runtime->Metrics().body.find("dapr_resiliency_loaded") != std::string::npos;
+  };
+  policies("1s");
+  app.Until(loaded);
+  policies("never");
+  app.resources.Write("b.yaml", Component("other", "state.in-memory"));
+  app.runtime->host->Reload();
+  app.Until([&] { return app.Save("other") == 204; });
+  EXPECT_TRUE(loaded());
+}
+
 TEST(HotReload, TheFeatureMayBeOff) {
   Single app;
   const auto denied = [&] {

@@ -102,6 +102,7 @@ async::Task<base::Status> Instance::Init() {
 
   CO_RETURN_IF_ERROR(MakeInvocation());
   CO_RETURN_IF_ERROR(MakeSubscriptions());
+  parts.links = ControlLinks::Make(services_, config_, *parts.metrics);
   MakeMetadata();
   // Nobody reads it yet: the loops learn of this Instance later.
   parts.http_log = parts.http_log.WithAppId(config_.app_id);
@@ -205,6 +206,10 @@ void Instance::MakeMetadata() {
     const auto policies = parts.invoke->CurrentPolicies();
     return policies ? policies->names() : std::vector<std::string>();
   };
+  if (parts.links) {
+    providers.actor_runtime = [&parts] { return parts.links->actor_runtime(); };
+    providers.scheduler_addresses = [&parts] { return parts.links->scheduler_addresses(); };
+  }
   providers.shutdown = services_.request_shutdown;
   blocks::meta::MetadataBlock::Options options;
   options.app_id = config_.app_id;
@@ -278,6 +283,7 @@ void Instance::MarkNotReady() {
 }
 
 void Instance::StartAnnouncing(uint16_t internal_port) {
+  if (parts_->links) parts_->links->Start(internal_port);
   if (services_.names) gate_.Spawn(Announce(internal_port));
 }
 
@@ -332,7 +338,7 @@ async::Task<void> Instance::Stop(async::Duration grace) {
   Parts& parts = *parts_;
   if (parts.metadata) parts.metadata->health().MarkNotReady();
   if (config_.operator_source) co_await config_.operator_source->Close();
-  if (parts.subscriptions) co_await parts.subscriptions->Stop(grace);
+  co_await StopSubscriptions(grace);
   if (parts.target) co_await parts.target->Stop(context);
   const async::Context patient;
   co_await gate_.Close(patient);

@@ -98,7 +98,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   /// The newest description, as it was given by Start and Reload. Home loop.
   const Description& description() const { return wanted_; }
 
-  /// Takes part in peers' name resolution from now on. Home loop.
+  /// Takes part in peers' name resolution, placement and the scheduler from now on. Home loop.
   void StartAnnouncing(uint16_t internal_port);
   /// From now on healthz answers 204.
   void MarkReady();
@@ -127,7 +127,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   /// Somebody called who speaks for the app, so it may be back. Any loop.
   void NoteCaller();
 
-  /// Ends all subscriptions and streams; deliveries at the app have `grace`. Home loop.
+  /// Ends all subscriptions, jobs and streams; deliveries at the app have `grace`. Home loop.
   async::Task<void> StopSubscriptions(async::Duration grace);
 
   /// Peers shall not look for the app here any more. Home loop.
@@ -189,9 +189,10 @@ class Instance : public std::enable_shared_from_this<Instance> {
   async::Gate gate_;  // background work, home loop
   // Home loop.
   Description wanted_;
-  std::vector<config::Subscription> subscriptions_;  // as they are served
-  config::AccessControl access_control_;             // the same
-  std::vector<config::Resiliency> resiliencies_;     // the same
+  std::vector<config::Subscription> subscriptions_;      // as they are served
+  config::AccessControl access_control_;                 // the same
+  std::vector<config::Resiliency> resiliencies_;         // the same
+  std::vector<config::Resiliency> wanted_resiliencies_;  // with those that have mistakes
   bool reload_due_ = false;
   bool reloading_ = false;
   bool secrets_changed_ = false;

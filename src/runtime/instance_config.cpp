@@ -79,13 +79,15 @@ base::Status RefuseUnenforced(const config::Configuration& configuration) {
 
 base::Result<config::Configuration> ReadConfiguration(const std::vector<std::string>& files,
                                                       const config::Env& env) {
-  ASSIGN_OR_RETURN(config::Configuration configuration, config::LoadConfiguration(files, env));
+  ASSIGN_OR_RETURN(config::Configuration configuration,
+                   config::LoadConfiguration(files, env, config::OtherFiles::kRefuse));
   RETURN_IF_ERROR(RefuseUnenforced(configuration));
   config::ApplyOtelEnv(env, configuration);
   return configuration;
 }
 
 base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
+                                               const config::Configuration& configuration,
                                                const config::Env& env, const telemetry::Log& log) {
   InstanceConfig out;
   out.app_id = options.app_id;
@@ -101,7 +103,10 @@ base::Result<InstanceConfig> ConfigFromOptions(const config::Options& options,
   if (!options.env.dapr_api_token.empty()) out.tokens.push_back({options.env.dapr_api_token, {}});
   if (options.internal_grpc_port != 0) out.internal_port = options.internal_grpc_port;
   if (FromOperator(options, options.configs, out)) return out;
-  ASSIGN_OR_RETURN(out.configuration, ReadConfiguration(options.configs, env));
+  out.configuration = configuration;
+  for (const std::string& warning : configuration.warnings) log.Warning(warning);
+  RETURN_IF_ERROR(RefuseUnenforced(out.configuration));
+  config::ApplyOtelEnv(env, out.configuration);
   ASSIGN_OR_RETURN(out.resources, config::LoadResources(options.resources_paths,
                                                         options.env.namespace_name, out.app_id));
   for (const std::string& warning : out.resources.warnings) log.Warning(warning);
@@ -112,8 +117,8 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
                                                  const config::Resources& parsed,
                                                  const config::Configuration& configuration,
                                                  const config::Options& options,
-                                                 const config::Env& env,
-                                                 const telemetry::Log& log) {
+                                                 const config::Env& env, const telemetry::Log& log,
+                                                 config::OtherFiles others) {
   InstanceConfig out;
   out.app_id = app.app_id;
   out.app_namespace =
@@ -138,7 +143,8 @@ base::Result<InstanceConfig> ConfigFromSharedApp(const config::SharedApp& app,
   if (FromOperator(options, app.config.empty() ? options.configs : app.config, out)) return out;
   out.configuration = configuration;
   if (!app.config.empty()) {
-    ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(app.config, env));
+    ASSIGN_OR_RETURN(out.configuration, config::LoadConfiguration(app.config, env, others));
+    for (const std::string& warning : out.configuration.warnings) log.Warning(warning);
   }
   RETURN_IF_ERROR(RefuseUnenforced(out.configuration));
   config::ApplyOtelEnv(env, out.configuration);

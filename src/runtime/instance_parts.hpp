@@ -24,6 +24,7 @@
 #include "grpc/server.hpp"
 #include "resiliency/policies.hpp"
 #include "runtime/component_loader.hpp"
+#include "runtime/control_links.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/waiting_work.hpp"
 #include "telemetry/trace.hpp"
@@ -71,6 +72,7 @@ struct Instance::Parts {
   std::unique_ptr<target::Target> target;
   std::shared_ptr<blocks::pubsub::SubscriptionManager> subscriptions;
   std::unique_ptr<WaitingWork> waiting;
+  std::unique_ptr<ControlLinks> links;  // null: neither placement nor a scheduler
   blocks::pubsub::DiscoveryCache discovery;
   std::shared_ptr<blocks::invoke::Callee> callee;
   std::unique_ptr<blocks::invoke::InvokeBlock> invoke;

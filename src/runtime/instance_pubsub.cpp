@@ -124,6 +124,9 @@ void Instance::NoteCaller() {
 }
 
 async::Task<void> Instance::StopSubscriptions(async::Duration grace) {
+  if (parts_->links) {
+    co_await parts_->links->Close(async::Context(async::Loop::Current()->After(grace)));
+  }
   if (parts_->subscriptions) co_await parts_->subscriptions->Stop(grace);
 }
 

@@ -22,13 +22,29 @@ ComponentKind KindOf(const blocks::pubsub::NamedPubSub&) {
 
 }  // namespace
 
-// What has not changed stays as it is: an unrelated reload closes no circuit breaker.
+// What has not changed stays as it is: an unrelated reload closes no circuit breaker. A resource
+// with a mistake leaves its policies as they were.
 void Instance::UseResiliency(const std::vector<config::Resiliency>& resources) {
   Parts& parts = *parts_;
-  if (DiffByName(resiliencies_, resources).empty()) return;
-  resiliencies_ = resources;
+  if (DiffByName(wanted_resiliencies_, resources).empty()) return;
+  wanted_resiliencies_ = resources;
+  std::vector<config::Resiliency> next = resources;
+  for (config::Resiliency& resource : next) {
+    const base::Status usable = resiliency::Policies::Check(resource);
+    if (usable) continue;
+    for (const config::Resiliency& before : resiliencies_) {
+      if (before.meta.name != resource.meta.name || !resiliency::Policies::Check(before)) continue;
+      log_.Error(base::StrCat("Resiliency ", resource.meta.name, " (", resource.source.ToString(),
+                              ") goes on as it was: ", usable.error().message));
+      resource = before;
+      break;
+    }
+  }
+  if (DiffByName(resiliencies_, next).empty()) return;
+  resiliencies_ = std::move(next);
   parts.policies = resiliency::Policies::Make(
-      resources, {.metrics = parts.metrics.get(), .log = log_, .loops = services_.loops.size()});
+      resiliencies_,
+      {.metrics = parts.metrics.get(), .log = log_, .loops = services_.loops.size()});
   parts.outbound.clear();
   for (auto& [name, inbound] : parts.inbound) {
     inbound->Set(parts.policies

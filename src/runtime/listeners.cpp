@@ -1,7 +1,6 @@
 #include "runtime/listeners.hpp"
 
 #include <algorithm>
-#include <latch>
 #include <numeric>
 #include <thread>
 
@@ -110,20 +109,16 @@ base::Status Listeners::StartAccepting() {
   // One turn a loop for all of them: each change of thread costs more than the step itself.
   std::vector<base::Status> results(static_cast<std::size_t>(loops_.size()));
   std::vector<std::vector<const Group*>> failed(results.size());
-  std::latch started_all(loops_.size());
-  for (int i = 0; i < loops_.size(); ++i) {
-    loops_.at(i).Post([&, i, at = static_cast<std::size_t>(i)] {
-      for (const Group& group : groups_) {
-        if (group.accepting) continue;
-        if (auto accepts = Accept(group, i); !accepts) {
-          failed[at].push_back(&group);
-          results[at] = std::move(accepts);
-        }
+  loops_.RunOnAll([&](int i) {
+    const auto at = static_cast<std::size_t>(i);
+    for (const Group& group : groups_) {
+      if (group.accepting) continue;
+      if (auto accepts = Accept(group, i); !accepts) {
+        failed[at].push_back(&group);
+        results[at] = std::move(accepts);
       }
-      started_all.count_down();
-    });
-  }
-  started_all.wait();
+    }
+  });
   base::Status status;
   for (base::Status& result : results) {
     if (!result) status = std::move(result);

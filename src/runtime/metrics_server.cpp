@@ -20,7 +20,8 @@ class MetricsServer::Page final : public http::Handler {
 };
 
 MetricsServer::MetricsServer(const telemetry::Registry& registry, int loop_index)
-    : loops_(1, loop_index, "admin"), page_(std::make_unique<Page>(registry)) {
+    : loops_(1, loop_index, "admin", async::LoopGroup::Threads::kLater),
+      page_(std::make_unique<Page>(registry)) {
   loops_.RunOn(0, [this] {
     http::ServerOptions options;
     options.header_timeout = std::chrono::seconds(10);
@@ -50,6 +51,7 @@ base::Result<uint16_t> MetricsServer::Open(const std::string& host, uint16_t por
     });
   });
   RETURN_IF_ERROR(std::move(status));
+  loops_.StartThreads();
   return bound;
 }
 

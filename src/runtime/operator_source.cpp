@@ -24,27 +24,21 @@ control::OperatorOptions ClientOptions(const config::Options& options,
 
 base::Result<std::shared_ptr<OperatorSource>> OperatorSource::Make(const Services& services,
                                                                    App app) {
-  const std::string& address = services.options.control_plane_address;
-  const std::size_t colon = address.rfind(':');
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : base::ParseUint<uint16_t>(std::string_view(address).substr(colon + 1));
-  if (!port || *port == 0 || colon == 0) {
-    return base::Fail(
-        base::Kind::kInvalidArgument,
-        base::StrCat("the operator's address ", base::Quote(address),
-                     " is not of the form host:port; set --control-plane-address, which Kubernetes "
-                     "mode needs (dapr-api.dapr-system.svc.cluster.local:443 as a rule)"));
+  auto place = control::SplitAddress(services.options.control_plane_address);
+  if (!place) {
+    return base::Fail(base::Kind::kInvalidArgument,
+                      base::StrCat("the operator: ", place.error().message,
+                                   "; set --control-plane-address, which Kubernetes mode needs "
+                                   "(dapr-api.dapr-system.svc.cluster.local:443 as a rule)"));
   }
   return std::shared_ptr<OperatorSource>(
-      new OperatorSource(services, std::move(app), address.substr(0, colon), *port));
+      new OperatorSource(services, std::move(app), std::move(*place)));
 }
 
-OperatorSource::OperatorSource(const Services& services, App app, std::string host, uint16_t port)
+OperatorSource::OperatorSource(const Services& services, App app, control::HostPort place)
     : services_(services),
       app_(std::move(app)),
-      host_(std::move(host)),
-      port_(port),
+      place_(std::move(place)),
       log_(telemetry::Log("dapr.runtime.operator").WithAppId(app_.app_id)),
       client_(
           ClientOptions(services.options, app_), services.clients.Here(),
@@ -52,18 +46,11 @@ OperatorSource::OperatorSource(const Services& services, App app, std::string ho
 
 async::Task<base::Result<std::vector<http::Origin>>> OperatorSource::Locate(
     const async::Context& context) {
-  auto found = co_await services_.dns().Resolve(context, host_, port_);
+  auto found = co_await services_.dns().Resolve(context, place_.host, place_.port);
   if (!found) co_return std::unexpected(std::move(found).error());
-  std::vector<http::Origin> out;
-  for (const net::Address& address : found->addresses) {
-    http::Origin origin;
-    origin.address = address;
-    origin.protocol = http::Protocol::kHttp2;
-    origin.server_name = host_;
-    if (app_.identity) origin.tls_source = app_.identity->ControlPlaneTls("dapr-operator");
-    out.push_back(std::move(origin));
-  }
-  co_return out;
+  co_return control::OriginsOf(
+      place_, found->addresses,
+      app_.identity ? app_.identity->ControlPlaneTls("dapr-operator") : nullptr);
 }
 
 base::Result<config::Configuration> OperatorSource::Prepare(

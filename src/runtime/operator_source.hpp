@@ -38,15 +38,14 @@ class OperatorSource {
   async::Task<void> Close();
 
  private:
-  OperatorSource(const Services& services, App app, std::string host, uint16_t port);
+  OperatorSource(const Services& services, App app, control::HostPort place);
   async::Task<base::Result<std::vector<http::Origin>>> Locate(const async::Context& context);
   async::Task<void> Apply(control::AppResources told);
   base::Result<config::Configuration> Prepare(config::Configuration configuration) const;
 
   const Services& services_;
   const App app_;
-  const std::string host_;
-  const uint16_t port_;
+  const control::HostPort place_;
   const telemetry::Log log_;
   control::OperatorClient client_;
   std::weak_ptr<Instance> instance_;

@@ -13,10 +13,10 @@ namespace runtime {
 namespace {
 
 // IN_CREATE of a symbolic link and IN_MOVED_TO over one are how a mounted ConfigMap changes.
-// IN_MODIFY tells of a file that is being written, whose contents are not to be relied on yet.
-constexpr uint32_t kContents = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM |
-                               IN_DELETE | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
+// IN_MODIFY tells of a file that is being written, whose contents are not to be relied on yet;
+// IN_ATTRIB of one that may have become readable.
+constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
+constexpr uint32_t kContents = kNames | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF;
 
 std::string WithoutSlashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -68,7 +68,9 @@ PathWatch::Interest* PathWatch::At(const std::string& folder, bool contents) {
   if (folder.empty()) return nullptr;
   const int watch =
       inotify_add_watch(inotify_, folder.c_str(), (contents ? kContents : kNames) | IN_MASK_ADD);
-  return watch < 0 ? nullptr : &folders_[watch];
+  if (watch < 0) return nullptr;
+  if (contents) watches_[folder] = watch;
+  return &folders_[watch];
 }
 
 // The folder itself may be replaced, as a link or as a whole.
@@ -93,6 +95,7 @@ bool PathWatch::Follow() {
   if (inotify_ < 0) return false;
   const std::map<int, Interest> before = std::exchange(folders_, {});
   const std::vector<std::string> real = std::exchange(real_, {});
+  watches_.clear();
   for (const std::string& path : paths_) {
     if (IsFolder(path)) {
       AddFolder(path, "");
@@ -113,13 +116,31 @@ bool PathWatch::Concerns(int folder, uint32_t mask, std::string_view name) const
   const auto found = folders_.find(folder);
   if (found == folders_.end()) return false;
   const Interest& interest = found->second;
-  if (name.empty()) return (mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
+  if (name.empty()) return (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB)) != 0;
   const std::string text(name);
   if (interest.places.contains(text)) return (mask & kNames) != 0;
   if (!interest.documents && interest.names.empty()) return false;
   // Such as "..data", by which a mount's files are swapped.
   if (name.starts_with("..")) return true;
   return interest.names.contains(text) || (interest.documents && IsDocument(name));
+}
+
+void PathWatch::BeginReading() {
+  touched_.emplace();
+}
+
+bool PathWatch::Unfinished(const std::string& path) const {
+  // Whatever it was, it has been lost.
+  if (!touched_) return true;
+  const std::string target = RealPath(path);
+  for (const auto& [folder, name] :
+       {std::pair(RealPath(Parent(path)), Name(path)), std::pair(Parent(target), Name(target))}) {
+    const auto watch = watches_.find(folder);
+    if (watch == watches_.end()) continue;
+    const std::pair<int, std::string> file(watch->second, name);
+    if (writing_.contains(file) || touched_->contains(file)) return true;
+  }
+  return false;
 }
 
 std::chrono::milliseconds PathWatch::Pause() const {
@@ -143,11 +164,13 @@ bool PathWatch::Changed() {
       if (event.mask & IN_Q_OVERFLOW) {
         changed = true;
         writing_.clear();
+        touched_.reset();
         continue;
       }
       if (!Concerns(event.wd, event.mask, name)) continue;
       changed = true;
       const std::pair<int, std::string> file(event.wd, name);
+      if (touched_) touched_->insert(file);
       if (event.mask & IN_MODIFY) {
         writing_.insert(file);
       } else if (event.mask & (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE)) {

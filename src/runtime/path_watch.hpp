@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ class PathWatch {
   std::chrono::milliseconds Pause() const;
   /// They have been read: what is gone is gone.
   void Read() { gone_.clear(); }
+  /// From now on Unfinished looks at what happens. Call Changed first, to take what was before.
+  void BeginReading();
+  /// Whether what was read of this file since BeginReading may be a part of it only: a writer has
+  /// it open, or it was changed in the meantime as of the latest call of Changed.
+  bool Unfinished(const std::string& path) const;
 
  private:
   // What of a folder counts.
@@ -47,10 +53,12 @@ class PathWatch {
 
   const int inotify_;
   std::vector<std::string> paths_;
-  std::map<int, Interest> folders_;  // by watch descriptor
-  std::vector<std::string> real_;    // where the paths lead to
+  std::map<int, Interest> folders_;     // by watch descriptor
+  std::vector<std::string> real_;       // where the paths lead to
+  std::map<std::string, int> watches_;  // of folders, by their real paths
   // By folder and name.
   std::set<std::pair<int, std::string>> writing_;
+  std::optional<std::set<std::pair<int, std::string>>> touched_;  // since BeginReading; unset: any
   std::set<std::pair<int, std::string>> gone_;
 };
 

@@ -230,6 +230,41 @@ TEST(PathWatch, HalfAReplacementTakesLonger) {
   EXPECT_EQ(watch.Pause(), milliseconds(10));
 }
 
+TEST(PathWatch, KnowsWhichFilesMayHaveBeenReadInPart) {
+  Folder folder;
+  const std::string file = folder.path + "/a.yaml";
+  folder.Write("a.yaml", "x");
+  PathWatch watch;
+  watch.Watch({file});
+  {
+    std::ofstream open(file);
+    open << "x" << std::flush;
+    EXPECT_TRUE(Changed(watch));
+    watch.BeginReading();
+    EXPECT_TRUE(watch.Unfinished(file)) << "it is open";
+    EXPECT_FALSE(watch.Unfinished(folder.path + "/b.yaml"));
+  }
+  EXPECT_TRUE(Changed(watch));
+  EXPECT_TRUE(watch.Unfinished(file)) << "it was closed while it was read";
+  watch.BeginReading();
+  EXPECT_FALSE(watch.Unfinished(file));
+  folder.Write("a.yaml", "y");
+  EXPECT_TRUE(Changed(watch));
+  EXPECT_TRUE(watch.Unfinished(file));
+}
+
+TEST(PathWatch, SeesThatAFileMayHaveBecomeReadable) {
+  namespace fs = std::filesystem;
+  Folder folder;
+  folder.Write("a.yaml", "x");
+  PathWatch watch;
+  watch.Watch({folder.path});
+  fs::permissions(folder.path + "/a.yaml", fs::perms::none);
+  EXPECT_TRUE(Changed(watch));
+  fs::permissions(folder.path, fs::perms::owner_all);
+  EXPECT_TRUE(Changed(watch));
+}
+
 TEST(PathWatch, FollowsLinksThatAreSwapped) {
   namespace fs = std::filesystem;
   Folder root;

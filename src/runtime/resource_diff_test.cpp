@@ -115,7 +115,7 @@ TEST(ResourceDiff, FilesThatCannotBeReadChangeNothing) {
   config::Resources next =
       Parse(Doc("Component", "one", "{type: state.y, version: v1, metadata: []}") +
             "---\nkind: Component\napiVersion: dapr.io/v1alpha1\nspec: {x: [\n");
-  config::ParseResourceFile("b.yaml", "", next);
+  config::ParseResourceFile("b.yaml", "\xef\xbb\xbf# none\n---\n \n", next);
   config::ParseResourceFile("c.yaml", Doc("Component", "moved", x) + Doc("Component", "new", x),
                             next);
   EXPECT_EQ(next.broken_files, (Names{"a.yaml", "b.yaml"}));

@@ -20,6 +20,7 @@
 namespace runtime {
 
 class Cluster;
+class ControlPlane;
 
 struct Services {
   const config::Options& options;
@@ -38,6 +39,8 @@ struct Services {
   blocks::invoke::AddressLookup lookup;
   /// The Kubernetes API; never null.
   Cluster* cluster = nullptr;
+  /// Connections to placement and the scheduler; never null.
+  ControlPlane* control_plane = nullptr;
   /// Finds apps of this process.
   const blocks::invoke::LocalApps* local_apps = nullptr;
   /// The address peers reach this process by.
