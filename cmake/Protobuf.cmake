@@ -40,6 +40,8 @@ function(dapr_proto_target target runtime out)
   target_include_directories(${target} SYSTEM PUBLIC ${out})
   target_link_libraries(${target} PUBLIC ${runtime})
   target_compile_options(${target} PRIVATE -w
+    # The loops that parse are the library's; what is generated is a tenth smaller so.
+    "$<$<CONFIG:Release>:SHELL:-mllvm -inline-threshold=20>"
     # A field that the contract calls deprecated must still be read from peers that send it.
     INTERFACE -Wno-deprecated-declarations)
 endfunction()
@@ -69,7 +71,7 @@ function(dapr_well_known_protos target)
 endfunction()
 
 # dapr_descriptor_set(<target> <file.proto>…): the descriptors of these files and of all they import,
-# as bytes between the symbols dapr_descriptor_set and dapr_descriptor_set_end.
+# gzipped, as bytes between the symbols dapr_descriptor_set and dapr_descriptor_set_end.
 function(dapr_descriptor_set target)
   set(set ${CMAKE_BINARY_DIR}/proto_gen/${target}.bin)
   set(code ${CMAKE_BINARY_DIR}/proto_gen/${target}.cpp)
@@ -79,9 +81,10 @@ function(dapr_descriptor_set target)
   # protoc tells the imports of one file only.
   file(GLOB_RECURSE imports ${CMAKE_SOURCE_DIR}/proto/*.proto)
   add_custom_command(
-    OUTPUT ${set}
+    OUTPUT ${set}.gz
     COMMAND ${PROTOC} ${DAPR_PROTO_ROOTS} --include_imports --descriptor_set_out=${set}
             ${files}
+    COMMAND gzip -9nf ${set}
     DEPENDS ${imports}
     COMMENT "protoc ${target}"
     VERBATIM)
@@ -89,10 +92,10 @@ function(dapr_descriptor_set target)
 __asm__(".section .rodata.dapr_descriptor_set, \"a\"\n"
         ".globl dapr_descriptor_set, dapr_descriptor_set_end\n"
         ".hidden dapr_descriptor_set, dapr_descriptor_set_end\n"
-        "dapr_descriptor_set: .incbin \"@set@\"\n"
+        "dapr_descriptor_set: .incbin \"@set@.gz\"\n"
         "dapr_descriptor_set_end: .byte 0\n"
         ".text\n");
 ]])
-  set_source_files_properties(${code} PROPERTIES OBJECT_DEPENDS ${set})
+  set_source_files_properties(${code} PROPERTIES OBJECT_DEPENDS ${set}.gz)
   add_library(${target} STATIC ${code})
 endfunction()

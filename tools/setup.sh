@@ -7,13 +7,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # One package a word; a|b means the first of them that this Debian release has.
-BUILD_PACKAGES=(clang-19 lld-19 cmake ninja-build ccache pkg-config make python3 ca-certificates
+BUILD_PACKAGES=(clang-19 lld-19 llvm-19 cmake ninja-build ccache pkg-config make python3 ca-certificates
   'libboost-json1.81-dev|libboost-json-dev' libssl-dev libnghttp2-dev libc-ares-dev libprotobuf-dev
   protobuf-compiler libyaml-cpp-dev libsqlite3-dev libre2-dev zlib1g-dev libhiredis-dev libpq-dev
   librdkafka-dev liblz4-dev libzstd-dev librabbitmq-dev
   libgtest-dev libgmock-dev libbenchmark-dev)
 LINT_PACKAGES=(clang-format-19 clang-tidy-19)
-TEST_PACKAGES=(libclang-rt-19-dev llvm-19 python3-venv python3-pip python3-pytest
+TEST_PACKAGES=(libclang-rt-19-dev python3-venv python3-pip python3-pytest
   python3-pytest-timeout python3-grpcio python3-protobuf python3-yaml nginx-light wrk
   nghttp2-client sqlite3 curl openssl procps iproute2 'postgresql-15|postgresql' redis-server redis-sentinel redis-tools
   mosquitto rabbitmq-server etcd-server 'openjdk-17-jdk-headless|default-jdk-headless' maven

@@ -1,7 +1,9 @@
-// gRPC framing and metadata: whatever bytes arrive, the parser ends with messages or an error.
+// gRPC framing and metadata (status trailers, "-bin" values, timeouts): whatever bytes arrive, the
+// parsers end with a value or an error, and what was encoded here is read back as it was.
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/base64.hpp"
 #include "grpc/message.hpp"
 #include "grpc/status.hpp"
 
@@ -29,7 +31,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   grpc::Status status;
   grpc::ParseStatus(trailers, status);
   if (grpc::DecodeMessage(grpc::EncodeMessage(text)) != text) std::abort();
+
+  const auto bytes = grpc::DecodeBinary(text);
+  if (bytes && bytes->size() > text.size() / 4 * 3 + 2) std::abort();
+  for (const std::string& value : {base::Base64Encode(text), base::Base64EncodeRaw(text)}) {
+    if (grpc::DecodeBinary(value) != text) std::abort();
+  }
+
   std::chrono::nanoseconds timeout;
-  if (grpc::ParseTimeout(text, timeout) && timeout.count() < 0) std::abort();
+  if (grpc::ParseTimeout(text, timeout)) {
+    if (timeout.count() < 0) std::abort();
+    std::chrono::nanoseconds again;
+    if (!grpc::ParseTimeout(grpc::FormatTimeout(timeout), again)) std::abort();
+  }
   return 0;
 }

@@ -65,6 +65,12 @@ def test_two_releases_of_one_name_and_nothing_left(cluster: Cluster) -> None:
     for twin in twins:
         twin.ready()
         wait(lambda twin=twin: who(twin), 30)
+    assert "Phase:          Succeeded" in cluster.helm("test", "twin", "-n", spaces[0], "--timeout", "60s")
+    # Its pod is gone with it; and it fails where no instance can be used.
+    assert not cluster.kubectl("-n", spaces[0], "get", "pods", "-o", "name").count("-test")
+    cluster.kubectl("-n", spaces[0], "scale", twins[0].workload(), "--replicas=0")
+    cluster.gone(spaces[0], "app.kubernetes.io/instance=twin")
+    assert "Error" in cluster.helm("test", "twin", "-n", spaces[0], "--timeout", "5s", check=False)
     assert listing(cluster, *watched) != before
     cluster.helm("uninstall", "twin", "-n", spaces[0], "--wait")
     assert wait(lambda: who(twins[1]), 10), "the other release is untouched"

@@ -496,6 +496,56 @@ def test_tracing_and_access_control_change(tmp_path: pathlib.Path) -> None:
         assert headers["traceparent"].endswith("-01")
 
 
+def test_access_control_never_opens_while_it_is_rewritten(tmp_path: pathlib.Path) -> None:
+    """Every version denies; files in between that are empty, half-written or something else do not count."""
+
+    def config(n: int) -> str:
+        policy = {"appId": f"x{n}", "namespace": "n", "trustDomain": "t"}
+        control = {"defaultAction": "deny", "trustDomain": "public", "policies": [policy]}
+        return configuration({"accessControl": control})
+
+    with contextlib.ExitStack() as stack:
+        app, other = stack.enter_context(HttpApp()), stack.enter_context(HttpApp())
+        file = tmp_path / "callee.yaml"
+        file.write_text(config(0))
+        apps = {
+            "a.yaml": shared_app("callee", target={"address": app.host, "port": app.port}, config=[str(file)]),
+            "b.yaml": shared_app("caller", target={"address": other.host, "port": other.port}),
+        }
+        daprd = stack.enter_context(Daprd(None, apps=apps))
+        local = threading.local()
+
+        def call(_: int) -> None:
+            if not hasattr(local, "connection"):
+                local.connection = daprd.connect()
+            head = local.connection.head("GET", "/v1.0/invoke/callee/method/echo", {"Host": "caller-dapr"})
+            local.connection.send(head)
+            assert local.connection.read_response("GET").status == 403
+
+        def refused(text: str) -> None:
+            mistake = "callee.yaml must begin with"
+            time.sleep(0.3)  # a version that was read while it was rewritten may have been told of just now
+            before = daprd.log_text().count(mistake)
+            file.write_text(text)
+            wait_for(lambda: daprd.log_text().count(mistake) > before, 10, f"{text!r} is refused")
+            file.write_text(config(0))
+
+        with Repeat(call, 0.001), Repeat(call, 0.001):
+            for n in range(300):
+                file.write_text(config(n))
+                time.sleep(0.005)
+            for text in ("", "# nothing\n", MEMORY):
+                refused(text)
+            # A writer that takes longer than a reload may be put off.
+            start = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\nspec:\n"
+            with file.open("w") as writing:
+                writing.write(start + "  tracing: {samplingRate: '1'}\n")
+                writing.flush()
+                time.sleep(3)
+                writing.write("  accessControl: {defaultAction: deny, trustDomain: public}\n")
+            time.sleep(0.2)
+
+
 def test_http_endpoints_change() -> None:
     def endpoint(app: HttpApp, **spec: Any) -> str:
         return document(
@@ -581,7 +631,7 @@ def test_a_thousand_reloads_under_load(tmp_path: pathlib.Path) -> None:
 
     def variant(n: int) -> tuple[str, str]:
         """What changes: one thing at a time, in turn."""
-        i, turn = n // 5, n % 2
+        i, turn = n // 7, n % 2
         kinds = (
             ("ps.yaml", component("ps", "pubsub.in-memory", {"queueLength": str(10000 + i)})),
             ("sub.yaml", subscription(path=f"/orders/{i}")),
@@ -591,11 +641,34 @@ def test_a_thousand_reloads_under_load(tmp_path: pathlib.Path) -> None:
                 component("disk", "state.sqlite", {"connectionString": str(tmp_path / f"{turn}.db")}),
             ),
             ("e.yaml", document("HTTPEndpoint", {"name": "e"}, {"baseUrl": f"http://127.0.0.1:{1000 + i}"})),
+            (
+                "r.yaml",
+                document(
+                    "Resiliency",
+                    {"name": "r"},
+                    {
+                        "policies": {"timeouts": {"t": f"{20 + i}s"}},
+                        "targets": {"components": {"flip": {"outbound": {"timeout": "t"}}}},
+                    },
+                ),
+            ),
+            ("config", access(i)),
         )
-        return kinds[n % 5]
+        return kinds[n % 7]
 
-    resources = {"m.yaml": MEMORY, **dict(variant(n) for n in range(5))}
-    with HttpSubscriber() as app, Daprd(app=app, resources=resources) as daprd:
+    def access(i: int) -> str:
+        policy = {"appId": f"x{i}", "namespace": "n", "trustDomain": "t"}
+        control = {"defaultAction": "allow", "trustDomain": "public", "policies": [policy]}
+        return configuration({"accessControl": control})
+
+    def put(name: str, text: str) -> None:
+        if name == "config":
+            daprd.put_config("c.yaml", text)
+        else:
+            daprd.put_resource(name, text)
+
+    resources = {"m.yaml": MEMORY, **dict(variant(n) for n in range(6))}
+    with HttpSubscriber() as app, Daprd(app=app, resources=resources, configs={"c.yaml": access(0)}) as daprd:
         wait_for(lambda: topics(daprd) == {"orders": "/orders/0"})
         save(daprd, "memory", "there")
         local = threading.local()
@@ -626,10 +699,10 @@ def test_a_thousand_reloads_under_load(tmp_path: pathlib.Path) -> None:
             small = (0, 0)
             with open(daprd.log) as log:
                 log.seek(0, 2)
-                for n in range(5, 5 + RELOADS):
-                    daprd.put_resource(*variant(n))
+                for n in range(7, 7 + RELOADS):
+                    put(*variant(n))
                     deadline = time.monotonic() + 10
-                    while done < n - 4:
+                    while done < n - 6:
                         done += log.read().count(DONE)
                         assert time.monotonic() < deadline, f"reload {n} is not done ({daprd.log})"
                         time.sleep(0.001)

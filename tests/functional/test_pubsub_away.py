@@ -16,7 +16,7 @@ from harness.paths import sanitized  # noqa: E402
 from harness.slow_subscriber import slow_subscriber  # noqa: E402
 
 MESSAGES, SECONDS = 2000, 8.0
-WAITING, MIB = 20_000, 1024
+WAITING, SIZE, MIB = 16_000, 4_000, 1024
 
 
 def books(**changes: Any) -> Ledger:
@@ -76,8 +76,12 @@ def test_absent_app_of_another_kind_loses_nothing(
     stack: contextlib.ExitStack, tmp_path: pathlib.Path, name: str, kind: str
 ) -> None:
     options = {"durable": True} if name == "redis" else {}
-    scene = AbsentApp(stack, Brokers.own(stack, name, **options), tmp_path, kind)
+    broker = Brokers.own(stack, name, **options)
+    # A quorum queue counts how often a message was returned: the app's absence must not use that up.
+    quorum = name == "rabbitmq" and kind == "grpc"
+    scene = AbsentApp(stack, broker, tmp_path, kind, **({"metadata": {"queueType": "quorum"}} if quorum else {}))
     assert scene.play(MESSAGES // 4, SECONDS / 2, restart_broker=name == "redis") == ""
+    assert not quorum or "quorum" in broker.server.ctl("list_queues", "--no-table-headers", "type")
     if not sanitized():
         assert max(scene.returns) < 1.0, scene.state()
 
@@ -93,9 +97,11 @@ def brokers() -> Iterator[Brokers]:
 def test_slow_subscriber_leaves_the_rest_to_the_broker(
     brokers: Brokers, stack: contextlib.ExitStack, name: str
 ) -> None:
-    """Ten messages a second against many that wait: memory stays bounded."""
-    peak, handled = slow_subscriber(brokers[name], stack, WAITING, 4.0)
-    print(f"\n{name}: {peak / MIB:.1f} MiB at most, {handled} handled")
-    assert handled > 0
+    """Ten messages a second against 64 MB that wait: memory stays bounded."""
+    seen = slow_subscriber(brokers[name], stack, WAITING, SIZE, 4.0)
+    print(f"\n{name}: {seen}")
+    assert 5 <= seen.handled / seen.seconds <= 12, seen
+    if name != "mqtt3":  # its broker does not tell
+        assert seen.waiting >= WAITING - seen.handled - 2000, seen
     if not sanitized():
-        assert peak < 48 * MIB, f"{peak / MIB:.1f} MiB"
+        assert seen.peak < 48 * MIB, seen

@@ -228,6 +228,38 @@ def test_secrets_never_reach_the_log(tmp_path) -> None:  # noqa: ANN001
         ready=False,
     ) as daprd:
         assert daprd.wait() == 1
+        log = daprd.log_text()
+        assert "state.sqlite" in log and "<secret>" in log
+        assert "leaked" not in log
+
+
+def test_secrets_of_the_wrong_kind_never_reach_the_log() -> None:
+    text = component(
+        "db",
+        "state.redis",
+        [
+            {"name": "redisHost", "value": "127.0.0.1:1"},
+            {"name": "dialTimeout", "secretKeyRef": {"name": "LEAK"}},
+        ],
+        auth={"secretStore": "env"},
+    )
+    with Daprd(
+        "app",
+        resources={"1.yaml": text, "2.yaml": component("env", "secretstores.local.env")},
+        env={"LEAK": "leaked-secret"},
+        flags=["--log-level", "debug"],
+        ready=False,
+    ) as daprd:
+        assert daprd.wait() == 1
+        log = daprd.log_text()
+        assert "dialTimeout: its value is not valid" in log
+        assert "leaked" not in log
+    url = "http://me:leaked@host.invalid/x"
+    with Daprd(
+        "app", resources={"1.yaml": document("HTTPEndpoint", {"name": "far"}, {"baseUrl": url})}
+    ) as daprd:
+        assert daprd.logged("far (http://host.invalid/x)")
+        assert "leaked" not in daprd.log_text()
 
 
 @pytest.mark.parametrize(

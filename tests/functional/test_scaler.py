@@ -9,68 +9,19 @@ from typing import Any
 import pytest
 
 import grpc
-from harness import protos, rawhttp
-from harness.daprd import Daprd
-from harness.http_app import HttpApp
-from harness.poll import wait_for
-from harness.ports import free_port
-from harness.shared import Shared
-from harness.state_stores import StateServers
-from harness.subscriber import IN_MEMORY, HttpSubscriber, publish, subscription
-from harness.yamls import component
 
-SERVICE = "externalscaler.ExternalScaler"
-scaler = protos.Package("externalscaler")
-
-
-class Scaler:
-    """The calls that KEDA makes. `metadata` are those of the trigger."""
-
-    def __init__(self, host: str, port: int):
-        self.channel = grpc.insecure_channel(f"{host}:{port}")
-        self.stub = protos.Stub(self.channel, SERVICE)
-
-    def __enter__(self) -> "Scaler":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.channel.close()
-
-    @staticmethod
-    def ref(metadata: dict[str, str]) -> Any:
-        return scaler.ScaledObjectRef(name="orders", namespace="shop", scalerMetadata=metadata)
-
-    def active(self, **metadata: str) -> bool:
-        return self.stub.IsActive(self.ref(metadata), timeout=10).result
-
-    def spec(self, **metadata: str) -> tuple[str, int, float]:
-        (spec,) = self.stub.GetMetricSpec(self.ref(metadata), timeout=10).metricSpecs
-        return spec.metricName, spec.targetSize, spec.targetSizeFloat
-
-    def count(self, **metadata: str) -> int:
-        name = self.spec(**metadata)[0]
-        request = scaler.GetMetricsRequest(scaledObjectRef=self.ref(metadata), metricName=name)
-        (value,) = self.stub.GetMetrics(request, timeout=10).metricValues
-        assert value.metricName == name and value.metricValueFloat == value.metricValue
-        return value.metricValue
-
-    def refused(self, **metadata: str) -> tuple[grpc.StatusCode, str]:
-        """By every method alike."""
-        ref = self.ref(metadata)
-        calls = [
-            lambda: self.stub.IsActive(ref, timeout=10),
-            lambda: self.stub.GetMetricSpec(ref, timeout=10),
-            lambda: self.stub.GetMetrics(scaler.GetMetricsRequest(scaledObjectRef=ref), timeout=10),
-            lambda: list(self.stub.StreamIsActive(ref, timeout=10)),
-        ]
-        errors = set()
-        for call in calls:
-            with pytest.raises(grpc.RpcError) as raised:
-                call()
-            errors.add((raised.value.code(), raised.value.details()))
-        assert len(errors) == 1
-        return errors.pop()
-
+pytest.importorskip("yaml")
+from harness import protos, rawhttp  # noqa: E402
+from harness.brokers import Brokers, compiled_in, unique  # noqa: E402
+from harness.daprd import Daprd  # noqa: E402
+from harness.http_app import HttpApp  # noqa: E402
+from harness.poll import wait_for  # noqa: E402
+from harness.ports import free_port  # noqa: E402
+from harness.scaler import SERVICE, Scaler, scaler  # noqa: E402
+from harness.shared import Shared  # noqa: E402
+from harness.state_stores import StateServers  # noqa: E402
+from harness.subscriber import IN_MEMORY, HttpSubscriber, publish, subscription  # noqa: E402
+from harness.yamls import component  # noqa: E402
 
 class Stream:
     """What StreamIsActive has told so far, in `told`."""
@@ -261,6 +212,41 @@ def test_redis_backlog(stack: contextlib.ExitStack, servers: StateServers) -> No
     wait_for(lambda: setting.scaler.count() == 50, 10, "50 messages wait")
     with setting.app:
         wait_for(lambda: setting.scaler.count() == 0, 15)
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Brokers]:
+    with Brokers() as all_brokers:
+        yield all_brokers
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["never there", "leaves"])
+@pytest.mark.parametrize("name", [name for name in compiled_in() if name != "memory"])
+def test_broker_wakes_an_app(brokers: Brokers, stack: contextlib.ExitStack, name: str, leaves: bool) -> None:
+    """Also an app that was at zero before the runtime was there."""
+    broker, topic = brokers[name], unique("wakes")
+    broker.prepare([topic])
+    resources = {
+        "ps.yaml": broker.component(unique("g"), away=True),
+        "s.yaml": subscription(topic, "/t", name="s"),
+    }
+    setting = Setting(stack, resources=resources)
+    if leaves:
+        setting.app.start()
+        wait_for(lambda: setting.daprd.metrics().total("dapr_shared_target_state", state="ready") == 1)
+        wait_for(lambda: setting.daprd.metrics().total("dapr_shared_paused_subscriptions") == 0)
+        setting.app.stop()
+        setting.app.events.clear()
+    else:
+        wait_for(lambda: setting.daprd.metrics().total("dapr_shared_paused_subscriptions") == 1)
+    wait_for(lambda: setting.daprd.get("/v1.0/metadata").json().get("subscriptions"), 20, "subscribed")
+    for number in range(7):
+        publish(setting.daprd, number, topic)
+    wait_for(lambda: setting.scaler.count() == 7, 15, "7 messages wait")
+    assert setting.scaler.active()
+    with setting.app:
+        wait_for(lambda: setting.scaler.count() == 0 and not setting.scaler.active(), 15, "none waits")
+        assert sorted(setting.app.values()) == list(range(7))
 
 
 def test_many_apps(stack: contextlib.ExitStack) -> None:

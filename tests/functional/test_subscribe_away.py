@@ -1,5 +1,6 @@
 """Subscriptions outlive the app: it goes, nothing is lost or burned; it comes, everything goes on."""
 
+import base64
 import json
 import pathlib
 import random
@@ -8,16 +9,25 @@ from typing import Any
 
 import pytest
 
+from harness import protos
 from harness.daprd import Daprd
 from harness.http_app import HttpApp
 from harness.poll import wait_for
-from harness.subscriber import IN_MEMORY, Event, HttpSubscriber, publish, subscription, wanted
+from harness.subscriber import (
+    IN_MEMORY,
+    Event,
+    GrpcSubscriber,
+    HttpSubscriber,
+    publish,
+    subscription,
+    wanted,
+)
 
 PAUSED = "dapr_shared_paused_subscriptions"
 PENDING = "dapr_shared_pending_deliveries"
 
 
-def daprd_with(app: HttpApp, *documents: str, **more: Any) -> Daprd:
+def daprd_with(app: HttpApp | GrpcSubscriber, *documents: str, **more: Any) -> Daprd:
     resources = {"ps.yaml": IN_MEMORY}
     for number, text in enumerate(documents):
         resources[f"s{number}.yaml"] = text
@@ -250,31 +260,78 @@ def test_unusable_answer_keeps_what_was_known() -> None:
             assert topics(daprd) == ["orders"]
 
 
+def remembered(cache: pathlib.Path) -> dict[str, Any]:
+    """The file, its answers decoded."""
+    stored = json.loads((cache / "app.discovery.json").read_text())
+    return {k: base64.b64decode(v) if isinstance(v, str) else v for k, v in stored.items()}
+
+
 def test_discovery_cache(tmp_path: pathlib.Path) -> None:
     cache = tmp_path / "cache"
     flags = ["--discovery-cache", f"file:{cache}"]
     app = HttpSubscriber()
     app.subscriptions = [wanted()]
-    app.config = {"entities": []}
+    app.config = {"entities": ["some"]}
     with app, daprd_with(app, flags=flags) as daprd:
         wait_for(lambda: topics(daprd) == ["orders"])
-        wait_for(lambda: (cache / "app.discovery.json").exists())
+        wait_for(lambda: remembered(cache)["subscriptions"] == json.dumps([wanted()]).encode())
+        stored = remembered(cache)
+        assert json.loads(stored["config"]) == app.config and stored["grpc"] is False
     # The app is at zero when the next runtime starts.
     with daprd_with(app, flags=flags) as daprd:
         wait_for(lambda: topics(daprd) == ["orders"])
         publish(daprd, 1)
+        # Its configuration it does not tell this time: what is kept comes from the first runtime.
+        config, app.config = app.config, None
         app.subscriptions = [wanted(), wanted("more", "/more")]
         with app:
             app.wait_values([1])
             wait_for(lambda: topics(daprd) == ["orders", "more"])
+            wait_for(lambda: json.loads(remembered(cache)["subscriptions"]) == app.subscriptions)
+            assert json.loads(remembered(cache)["config"]) == config
     with daprd_with(app, flags=flags) as daprd:
         wait_for(lambda: topics(daprd) == ["orders", "more"])
-    # The app has no wishes any more.
-    app.subscriptions = None
+    # The app has no wishes any more, and another configuration.
+    app.subscriptions, app.config = None, {"entities": ["other"]}
     with app, daprd_with(app, flags=flags) as daprd:
         wait_for(lambda: topics(daprd) == [])
-        stored = json.loads((cache / "app.discovery.json").read_text())
-        assert stored["subscriptions"] == "W10="
+        wait_for(lambda: remembered(cache)["subscriptions"] == b"[]")
+        assert json.loads(remembered(cache)["config"]) == app.config
+
+
+def test_discovery_cache_of_a_grpc_app(tmp_path: pathlib.Path) -> None:
+    flags = ["--discovery-cache", f"file:{tmp_path}"]
+    listed = protos.runtime.ListTopicSubscriptionsResponse
+
+    def wish(topic: str) -> Any:
+        return protos.runtime.TopicSubscription(
+            pubsub_name="ps", topic=topic, routes={"default": f"/{topic}"}
+        )
+
+    def kept() -> list[str]:
+        stored = remembered(tmp_path)
+        assert stored["grpc"] is True and "config" not in stored
+        return [one.topic for one in listed.FromString(stored["subscriptions"]).subscriptions]
+
+    app = GrpcSubscriber()
+    app.subscriptions = [wish("orders")]
+    with app, daprd_with(app, flags=flags) as daprd:
+        wait_for(lambda: topics(daprd) == ["orders"])
+        wait_for(lambda: kept() == ["orders"])
+    with daprd_with(app, flags=flags) as daprd:
+        wait_for(lambda: topics(daprd) == ["orders"])
+        publish(daprd, 1)
+        app.subscriptions = [wish("orders"), wish("more")]
+        with app:
+            wait_for(lambda: [(event.path, event.body) for event in app.events] == [("/orders", b"1")])
+            wait_for(lambda: topics(daprd) == ["orders", "more"])
+            wait_for(lambda: kept() == ["orders", "more"])
+    # An app of the other protocol would not understand these subscriptions: they are not its own.
+    with daprd_with(HttpSubscriber(), flags=flags) as daprd:
+        assert topics(daprd) == []
+    app.subscriptions = []
+    with app, daprd_with(app, flags=flags) as daprd:
+        wait_for(lambda: topics(daprd) == [] and kept() == [])
 
 
 def test_damaged_discovery_cache_is_ignored(tmp_path: pathlib.Path) -> None:

@@ -1,15 +1,22 @@
 """Streaming subscriptions: SubscribeTopicEventsAlpha1."""
 
+import contextlib
 import json
+import queue
 import time
+from typing import Any
 
 import pytest
 
 import grpc
 from harness import protos
 from harness.daprd import Daprd
+from harness.paths import sanitized
 from harness.poll import wait_for
+from harness.publishers import HttpPublisher
+from harness.redis_server import RedisServer
 from harness.subscriber import IN_MEMORY, HttpSubscriber, StreamSubscriber, publish, subscription
+from harness.yamls import component
 
 SUCCESS, RETRY, DROP = 0, 1, 2
 
@@ -204,9 +211,33 @@ def test_answer_during_the_end_is_taken() -> None:
         assert time.monotonic() - started < 2
 
 
-def test_client_that_does_not_read_is_bounded() -> None:
-    with stream_daprd() as daprd, daprd.channel() as channel:
-        requests = iter([protos.runtime.SubscribeTopicEventsRequestAlpha1()])
-        call = daprd.dapr(channel).SubscribeTopicEventsAlpha1(requests)
-        with pytest.raises(grpc.RpcError):
-            next(call)
+def test_client_that_does_not_read_is_bounded(stack: contextlib.ExitStack) -> None:
+    """100 MB wait for it: they stay with the broker."""
+    server = stack.enter_context(RedisServer())
+    resources = {"ps.yaml": component("ps", "pubsub.redis", server.metadata())}
+    daprd = stack.enter_context(Daprd("app", resources=resources))
+    opened = protos.runtime.SubscribeTopicEventsRequestAlpha1(
+        initial_request={"pubsub_name": "ps", "topic": "orders"}
+    )
+    more: queue.Queue[Any] = queue.Queue()
+    more.put(opened)
+    channel = stack.enter_context(daprd.channel())
+    call = daprd.dapr(channel).SubscribeTopicEventsAlpha1(iter(more.get, None))
+    stack.callback(more.put, None)
+    stack.callback(call.cancel)
+    wait_for(lambda: daprd.get("/v1.0/metadata").json().get("subscriptions"))
+    publisher, most = HttpPublisher(daprd), 0
+    for first in range(0, 2000, 20):
+        entries = [
+            {"entryId": str(n), "event": f"{n} " + "x" * 50_000, "contentType": "text/plain"}
+            for n in range(first, first + 20)
+        ]
+        assert publisher.bulk(entries, "orders") == []
+        most = max(most, daprd.rss_kib())
+    assert server("XLEN", "orders") == 2000
+    assert daprd.get("/v1.0/healthz").status == 204
+    if not sanitized():
+        assert most < 48 * 1024, f"{most} KiB"
+    # It was slow, not lost.
+    assert next(call).HasField("initial_response")
+    assert next(call).event_message.data.startswith(b"0 xxx")

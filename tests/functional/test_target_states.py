@@ -1,16 +1,20 @@
 """The app as a target that comes and goes: absent, waking, killed, moved, several."""
 
+import contextlib
+import pathlib
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import grpc
-from harness import rawhttp
+from harness import host_names, rawhttp
 from harness.daprd import Daprd
 from harness.grpc_app import EchoStub, GrpcApp
 from harness.http_app import HttpApp
 from harness.poll import wait_for
+from harness.ports import free_port
 
 INVOKE = "/v1.0/invoke/app/method"
 
@@ -151,23 +155,55 @@ def test_init_endpoints_can_be_disabled() -> None:
         assert not app.control
 
 
-def test_host_name_with_several_addresses() -> None:
-    """localhost's own name stands for one address, so the several come from /etc/hosts aliases only
-    where the machine has both families; one family missing must not disturb."""
-    with HttpApp() as app:
-        app.host = "localhost"
-        with Daprd("app", app=app) as daprd:
-            wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
-            for _ in range(20):
-                assert daprd.get(f"{INVOKE}/x").status == 200
+def test_calls_are_shared_by_the_endpoints_of_a_name(stack: contextlib.ExitStack, tmp_path: pathlib.Path) -> None:
+    """One that refuses is set aside and the others take its calls; once it is back, so are its calls."""
+    names = host_names.wanted(tmp_path)
+    hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    names.set(*hosts)
+    port = free_port()
+    first, second, third = (stack.enter_context(HttpApp(port, host)) for host in hosts)
+    daprd = Daprd("app", app=SimpleNamespace(host=host_names.NAME, port=port))
+    stack.enter_context(names.give_to(daprd))
+
+    def answered(calls: int = 100) -> int:
+        for app in (first, second, third):
+            app.requests.clear()
+        return sum(daprd.get(f"{INVOKE}/x").status == 200 for _ in range(calls))
+
+    wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
+    wait_for(lambda: daprd.metrics().total("dapr_shared_endpoints", app_id="app") == 3)
+    assert answered() == 100
+    assert all(len(app.requests) > 20 for app in (first, second, third))
+    second.stop()
+    assert answered() >= 99, "the call that finds the endpoint gone is made at another one"
+    assert len(first.requests) > 20 and len(third.requests) > 20 and not second.requests
+    with HttpApp(port, hosts[1]) as again:
+        wait_for(lambda: answered(10) == 10 and again.requests, 15, "calls for the endpoint that is back")
 
 
 def test_state_metric_follows_the_app() -> None:
     app = HttpApp()
-    with Daprd("app", app=app) as daprd:
-        daprd.get(f"{INVOKE}/x")
-        names = [name for name in daprd.metrics().samples if "target" in name or "app_state" in name]
-        assert names, "a family for the state of the target"
+    with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd:
+
+        def state() -> str:
+            samples = daprd.metrics().samples["dapr_shared_target_state"]
+            [now] = [labels["state"] for labels, value in samples if value == 1]
+            return now
+
+        wait_for(lambda: state() == "unavailable")
+        with app:
+            wait_for(lambda: state() == "ready", what="a probe finds the app")
+            assert daprd.get(f"{INVOKE}/x").status == 200
+        call = Background(daprd, f"{INVOKE}/y")
+        wait_for(lambda: state() == "waking", what="a call waits for the app that left")
+        with HttpApp(app.port) as again:
+            assert call.join().status == 200
+            wait_for(lambda: state() == "ready")
+            again.stop()
+            with daprd.connect() as connection:  # a caller that does not wait for the end
+                connection.send(connection.head("GET", f"{INVOKE}/z"))
+                wait_for(lambda: state() == "waking")
+            wait_for(lambda: state() == "unavailable", what="nobody waits any more")
 
 
 def test_https_app_with_any_certificate(tmp_path) -> None:  # noqa: ANN001

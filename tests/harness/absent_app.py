@@ -8,12 +8,12 @@ import pathlib
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import host_names
 from .brokers import Broker, unique
 from .daprd import Daprd
-from .host_names import HostNames
 from .ledger import Ledger
 from .poll import wait_for
 from .ports import free_port
@@ -65,28 +65,34 @@ Replica = HttpReplica | GrpcReplica | StreamReplica
 
 class AbsentApp:
     """The whole scene. `durable` brokers lose nothing with the runtime; the others keep it running. `kind` is
-    http, grpc or stream: who holds a stream is at no address and has no dead-letter topic here."""
+    http, grpc or stream: who holds a stream is at no address and has no dead-letter topic here. `spec` fields
+    go into the subscription as they are."""
 
     def __init__(
-        self, stack: contextlib.ExitStack, broker: Broker, folder: pathlib.Path, kind: str = "http", seed: int = 1
+        self,
+        stack: contextlib.ExitStack,
+        broker: Broker,
+        folder: pathlib.Path,
+        kind: str = "http",
+        seed: int = 1,
+        **spec: Any,
     ):
         self.stack, self.broker, self.kind, self.dice = stack, broker, kind, random.Random(seed)
         self.ledger, self.topic, self.port = Ledger(), unique("away"), free_port()
         self.running: dict[str, Replica] = {}
         self.returns: list[float] = []  # seconds from the app's return to the first delivery
-        self.names = HostNames(folder / "hosts") if host_names.available() else None
+        self.names = host_names.wanted(folder)
         dead = f"{self.topic}-dead"
         broker.prepare([self.topic, dead])
         resources = {"ps.yaml": broker.component(unique("absent"), away=True)}
         place = None
         if kind != "stream":
-            resources["s.yaml"] = subscription(self.topic, "/t", name="s", deadLetterTopic=dead)
+            resources["s.yaml"] = subscription(self.topic, "/t", name="s", deadLetterTopic=dead, **spec)
             resources["d.yaml"] = subscription(dead, "/dead", name="d")
-            place = self.replica(host_names.NAME if self.names else "127.0.0.1")
+            place = self.replica(host_names.NAME)
         self.daprd = Daprd("absent", app=place, resources=resources)
-        if self.names:
-            self.names.set("127.0.0.1")
-            self.names.give_to(self.daprd)
+        self.names.set("127.0.0.1")
+        self.names.give_to(self.daprd)
         stack.callback(self.stop_app)
         stack.enter_context(self.daprd)
 
@@ -98,9 +104,8 @@ class AbsentApp:
 
     # The app.
     def start_app(self, *addresses: str) -> list[Replica]:
-        if self.names:
-            self.names.set(*addresses)
-        for address in addresses if self.names else ["127.0.0.1"]:
+        self.names.set(*addresses)
+        for address in addresses:
             self.running[address] = self.replica(address)
             self.running[address].start()
         return list(self.running.values())
@@ -138,13 +143,20 @@ class AbsentApp:
 
     def subscribed(self) -> None:
         """Some brokers forget what comes before the first subscription."""
+        self.probe(lambda: any(replica.probed for replica in self.running.values()), "the subscription stands")
 
-        def probed() -> bool:
+    def all_served(self) -> None:
+        """Each replica gets its share. What waited may have gone to the first that was there: more comes."""
+        replicas = self.running.values()
+        self.probe(lambda: all(replica.first or replica.probed for replica in replicas), "each replica gets some")
+
+    def probe(self, done: Callable[[], bool], what: str) -> None:
+        def seen() -> bool:
             publish(self.daprd, PROBE, self.topic)
             time.sleep(0.1)
-            return any(replica.probed for replica in self.running.values())
+            return done()
 
-        wait_for(probed, 30, "the subscription stands")
+        wait_for(seen, 30, what)
 
     def settled(self, count: int) -> bool:
         """So many were acknowledged, and all of them came."""
@@ -179,6 +191,7 @@ class AbsentApp:
             self.kill_runtime()  # while the app is away
             time.sleep(self.broker.entry.get("afterlife", 0))
         away(5, "127.0.0.1", "127.0.0.2", "127.0.0.3")
+        self.all_served()
         self.refuse(0.2)
         share(6)
         if restart_broker:

@@ -263,9 +263,16 @@ class Daprd:
         ]
 
     def rss_kib(self) -> int:
+        return self._status("VmRSS")
+
+    def peak_kib(self) -> int:
+        """The most resident memory since its start."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> int:
         assert self.process
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))  # type: ignore[union-attr]
+        return int(re.search(rf"{name}:\s+(\d+)", status).group(1))  # type: ignore[union-attr]
 
     def descriptors(self) -> int:
         assert self.process

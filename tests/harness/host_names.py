@@ -5,6 +5,8 @@ import functools
 import pathlib
 import subprocess
 
+import pytest
+
 from .daprd import Daprd
 
 NAME = "app.test"
@@ -21,6 +23,13 @@ def available() -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+def wanted(folder: pathlib.Path) -> "HostNames":
+    """With a hosts file in `folder`. Skips the test where there are no mount namespaces."""
+    if not available():
+        pytest.skip("needs a mount namespace (unshare --mount --map-root-user)")
+    return HostNames(folder / "hosts")
 
 
 class HostNames:

@@ -37,6 +37,13 @@ def test_two_builds_are_the_same_to_the_last_byte(image: pathlib.Path, tmp_path:
         assert (image / name).read_bytes() == (again / name).read_bytes(), name
 
 
+def test_the_binary_does_not_tell_where_it_was_built() -> None:
+    """Two folders would make two binaries otherwise, and two digests."""
+    text = binary().read_bytes()
+    for folder in (ROOT, pathlib.Path.home()):
+        assert folder == pathlib.Path("/") or os.fsencode(folder) + b"/" not in text, folder
+
+
 def test_an_image_does_not_depend_on_the_times_and_owners_of_files(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "program"
     file.write_bytes(b"x")

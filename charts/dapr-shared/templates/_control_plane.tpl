@@ -80,6 +80,10 @@ said, so that a copy of its values file follows too. */ -}}
 {{- if and (eq $source "watch") (or (include "dapr-shared.stock" .) (not (include "dapr-shared.mayBind" .))) -}}
 value
 {{- else -}}
+{{- $map := .Values.shared.controlPlane.trustAnchors.configMap | default dict -}}
+{{- if and (eq $source "watch") (or (ne ($map.name | default "dapr-trust-bundle") "dapr-trust-bundle") (ne ($map.key | default "ca.crt") "ca.crt")) -}}
+{{- fail (printf "shared.controlPlane.trustAnchors.configMap names %s: with source \"watch\" the roots come from sentry's own ConfigMap, dapr-trust-bundle of %s; to read another one, of the release's namespace, set shared.controlPlane.trustAnchors.source=configMap" $map.name (include "dapr-shared.controlPlaneNamespace" .)) -}}
+{{- end -}}
 {{- $source -}}
 {{- end -}}
 {{- end -}}
