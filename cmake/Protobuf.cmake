@@ -40,6 +40,8 @@ function(dapr_proto_target target runtime out)
   target_include_directories(${target} SYSTEM PUBLIC ${out})
   target_link_libraries(${target} PUBLIC ${runtime})
   target_compile_options(${target} PRIVATE -w
+    # Else the folder of the build gets into the binary.
+    -D__FILE__="pb"
     # The loops that parse are the library's; what is generated is a tenth smaller so.
     "$<$<CONFIG:Release>:SHELL:-mllvm -inline-threshold=20>"
     # A field that the contract calls deprecated must still be read from peers that send it.

@@ -19,20 +19,12 @@ from testing.counts import Counts  # noqa: E402
 from testing.environment import ROOT, in_ci, missing_tools  # noqa: E402
 from testing.kinds import CTest, Fuzz, Pytest, Unittest  # noqa: E402
 
-# Most of these wait for servers to start, to die and to come back.
-FUNCTIONAL_LANES = [
-    ["test_state*.py", "test_outbox.py", "test_operator.py"],
-    ["test_pubsub.py", "test_mtls.py", "test_kube.py", "test_http1_malformed.py", "test_scaler.py", "test_flags.py",
-     "test_two_daprds.py", "test_harness*.py", "test_h2spec.py", "test_resources.py", "test_publish.py",
-     "test_health_metadata.py", "test_access.py", "test_acl.py"],
-]
-
 # Cheap and telling first. `needs` are tools (see testing/environment.py) without which the suite is
 # skipped by name. A Pytest suite gets the path of the binary under test as $DAPRD.
 SUITES = [
     Unittest("tools", folder="tools/tests"),
     CTest("unit", preset="dev"),
-    Pytest("functional", folder="tests/functional", preset="release", lanes=FUNCTIONAL_LANES),
+    Pytest("functional", folder="tests/functional", preset="release"),
     Pytest("sdk", folder="tests/sdk", preset="release", needs=["venv"], timeout=3600),
     Pytest("chart", folder="tests/chart", preset="release"),
     Pytest("image", folder="tests/image", preset="release"),

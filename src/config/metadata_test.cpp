@@ -40,7 +40,7 @@ TEST(Properties, TextForALogIsWithoutSecrets) {
                                      {.name = "index", .value = "1", .secret = true},
                                      {.name = "user", .value = "", .secret = true}});
   EXPECT_EQ(properties.WithoutSecrets("here: /se/cret/se/cret is 1 too many"),
-            "here: <secret><secret> is 1 too many");
+            "here: ****** is 1 too many");
 }
 
 TEST(EnvRef, Rules) {

@@ -342,6 +342,7 @@ base::Result<Options> BuildOptions(const ParsedFlags& flags, const Env& env) {
   if (o.wait) {
     ASSIGN_OR_RETURN(o.http_port,
                      ParsePort("dapr-http-port flag", "dapr-http-port", raw.http_port));
+    o.listen_addresses = base::SplitTrimmed(raw.listen_addresses, ',');
     return o;
   }
   RETURN_IF_ERROR(ReadIdentity(raw, o));

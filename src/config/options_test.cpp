@@ -316,10 +316,12 @@ TEST(Options, ExitsWithText) {
     EXPECT_EQ(help.text, FlagsHelp());
   }
   EXPECT_TRUE(RunFlags({"--list-components"}).options->list_components);
-  const ParseOutcome wait = RunFlags({"--wait", "--dapr-http-port", "3600"});
+  const ParseOutcome wait =
+      RunFlags({"--wait", "--dapr-http-port", "3600", "--dapr-listen-addresses", "10.0.0.1"});
   ASSERT_TRUE(wait.options);
   EXPECT_TRUE(wait.options->wait);
   EXPECT_EQ(wait.options->http_port, 3600);
+  EXPECT_EQ(wait.options->listen_addresses, V{"10.0.0.1"});
 }
 
 // The names of facts and of ours, so that none is lost or misspelt.

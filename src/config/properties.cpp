@@ -42,7 +42,7 @@ std::string Properties::Get(std::string_view name, std::string_view fallback) co
 }
 
 std::string Properties::WithoutSecrets(std::string text) const {
-  constexpr std::string_view kInstead = "<secret>";
+  constexpr std::string_view kInstead = "***";
   // A value of a few letters stands in any text; to take it out would tell what it is.
   constexpr std::size_t kShortest = 4;
   for (const Entry& entry : entries_) {

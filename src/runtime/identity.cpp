@@ -193,16 +193,17 @@ async::Task<base::Status> Identity::Renew() {
     request.request_pem = std::move(fresh->request_pem);
     key = std::move(fresh->private_key_pem);
     auto chain = co_await issuer_->Issue(context, request, anchors_->Current()->pem);
-    done = chain ? Adopt(std::move(*chain), std::move(key))
-                 : base::Status(std::unexpected(std::move(chain).error()));
-    // Sentry may want each token once only, or this one may have ended.
-    if (!chain && done.error().kind == base::Kind::kPermissionDenied &&
-        !request.token.file.empty()) {
-      base::Error refused = done.error();
-      refused.message += base::StrCat(" (asked with the token in ", request.token.file,
+    if (chain) {
+      done = Adopt(std::move(*chain), std::move(key));
+    } else {
+      base::Error error = std::move(chain).error();
+      // Sentry may want each token once only, or this one may have ended.
+      if (error.kind == base::Kind::kPermissionDenied && !request.token.file.empty()) {
+        error.message += base::StrCat(" (asked with the token in ", request.token.file,
                                       ", which is read again for every request: see that whoever "
                                       "writes it puts a fresh one there)");
-      done = std::unexpected(std::move(refused));
+      }
+      done = base::Fail(std::move(error));
     }
   }
   if (!done && !gate_.closing()) Failed(done.error());

@@ -186,6 +186,12 @@ def reached(daprd: Daprd, *apps: HttpSubscriber, topic: str) -> None:
     wait_for(probe, 30, "every app has had a message")
 
 
+def reached_one(daprd: Daprd, apps: list[HttpSubscriber], topic: str) -> bool:
+    publish(daprd, PROBE, topic)
+    time.sleep(0.1)
+    return any(PROBE in app.values() for app in apps)
+
+
 SHARED = [name for name in compiled_in() if name != "memory"]
 
 
@@ -216,8 +222,7 @@ def test_runtimes_of_one_app_share(brokers: Brokers, name: str, stack: contextli
     first = stack.enter_context(runtime(broker, apps[0], "same", topic, consumer))
     second = runtime(broker, apps[1], "same", topic, consumer)
     with second:
-        reached(first, topic=topic)
-        wait_for(lambda: PROBE in apps[0].values() + apps[1].values(), 20)
+        wait_for(lambda: reached_one(first, apps, topic), 20)
         for number in range(50):
             publish(first, number, topic)
         wait_for(lambda: set(numbers(apps[0]) + numbers(apps[1])) == set(range(50)), 20)

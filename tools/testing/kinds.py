@@ -1,7 +1,6 @@
 """The kinds of suites. Each builds what it needs, runs, and returns its Counts."""
 
 import concurrent.futures
-import fnmatch
 import os
 import pathlib
 import shutil
@@ -73,7 +72,7 @@ class Suite:
                 return Counts(failed=1, failures=[f"build of preset {self.preset}"], tail=tail(self.log))
         return None
 
-    def finish(self, counts, code, log=None):
+    def finish(self, counts, code):
         """Adds one failure when the process failed without a failing case, and the log's end."""
         if counts is None:
             counts = Counts()
@@ -82,7 +81,7 @@ class Suite:
         elif code != 0 and not counts.failed:
             counts.fail(f"{self.name}: exit code {code}")
         if counts.failed:
-            counts.tail = tail(log or self.log)
+            counts.tail = tail(self.log)
         return counts
 
 
@@ -115,61 +114,19 @@ class CTest(Suite):
 
 
 class Pytest(Suite):
-    """Black-box tests; $DAPRD is the binary under test. The files of each of `lanes` (patterns of their
-    names) run one after another, the lanes at the same time; what no lane names runs by itself after
-    them. To be in a lane, a file must neither measure time or memory closely nor keep a CPU busy."""
-
-    def __init__(self, *words, lanes=(), **more):
-        super().__init__(*words, **more)
-        self.lanes = list(lanes)
+    """Black-box tests; $DAPRD is the binary under test."""
 
     def targets(self):
         return ["daprd"]
 
     def run(self, extra):
-        if extra or not self.lanes:
-            return self.pytest(self.name, [self.folder, *extra])
-        lanes, rest = split_lanes(self.files(), self.lanes)
-        names = [f"{self.name}-{number}" for number in range(1, len(lanes) + 1)]
-        with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
-            found = list(pool.map(self.pytest, names, lanes))
-        if rest:
-            found.append(self.pytest(self.name, rest))
-        counts = Counts()
-        for one in found:
-            counts.add(one)
-            counts.tail += one.tail
-        return counts
-
-    def files(self):
-        return sorted((ROOT / self.folder).glob("test_*.py"))
-
-    def pytest(self, name, what):
-        """Runs these files; the log and the report have the lane's name."""
-        report, log = LOGS / f"{name}.xml", LOGS / f"{name}.log"
+        report = LOGS / f"{self.name}.xml"
         report.unlink(missing_ok=True)
-        if log != self.log:
-            log.unlink(missing_ok=True)
         code = run_logged(
             [python(), "-m", "pytest", "-p", "no:cacheprovider", "-ra", "-v", "--timeout=300",
-             f"--junitxml={report}", *what],
-            log, self.timeout, test_environment(self.preset))
-        return self.finish(from_junit(report), code, log)
-
-
-def split_lanes(files, lanes):
-    """The files of each lane, and those of none. A pattern without a file is a mistake."""
-    left, found = list(files), []
-    for lane in lanes:
-        mine = []
-        for pattern in lane:
-            fitting = [file for file in left if fnmatch.fnmatch(file.name, pattern)]
-            if not fitting:
-                raise ValueError(f"no test file is named {pattern}, or a lane before has it")
-            mine += fitting
-            left = [file for file in left if file not in fitting]
-        found.append(mine)
-    return found, left
+             f"--junitxml={report}", self.folder, *extra],
+            self.log, self.timeout, test_environment(self.preset))
+        return self.finish(from_junit(report), code)
 
 
 class Fuzz(Suite):

@@ -4,7 +4,6 @@ import pathlib
 import sys
 import tempfile
 import unittest
-from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 from testing import counts, kinds  # noqa: E402
@@ -65,36 +64,6 @@ class Reports(unittest.TestCase):
         self.assertEqual(find("http_frame_fuzz").name, "frame")
         self.assertIsNone(find("http_empty_fuzz"))
         self.assertIsNone(find("http_inframe_fuzz"))
-
-
-class Lanes(unittest.TestCase):
-    def split(self, lanes):
-        files = [pathlib.Path(name) for name in ("test_a.py", "test_ab.py", "test_b.py", "test_c.py")]
-        found, rest = kinds.split_lanes(files, lanes)
-        return [[file.name for file in lane] for lane in found], [file.name for file in rest]
-
-    def test_every_file_runs_once(self):
-        self.assertEqual(self.split([["test_b.py"], ["test_a*.py"]]),
-                         ([["test_b.py"], ["test_a.py", "test_ab.py"]], ["test_c.py"]))
-
-    def test_a_lane_names_files_that_exist_and_no_file_twice(self):
-        for lanes in ([["test_z.py"]], [["test_a.py"], ["test_a.py"]]):
-            with self.assertRaises(ValueError):
-                self.split(lanes)
-
-    def test_failures_and_logs_of_all_lanes_are_counted(self):
-        with tempfile.TemporaryDirectory() as folder:
-            tests = pathlib.Path(folder)
-            (tests / "test_a.py").write_text("def test(): pass")
-            (tests / "test_b.py").write_text("def test(): assert False, 'lane b'")
-            (tests / "test_c.py").write_text("def test(): pass")
-            (tests / "logs").mkdir()
-            suite = kinds.Pytest("lanes", folder=folder, preset="release", lanes=[["test_a.py"], ["test_b.py"]])
-            with mock.patch.object(kinds, "LOGS", tests / "logs"):
-                suite.log = kinds.LOGS / "lanes.log"
-                found = suite.run([])
-        self.assertEqual((found.passed, found.failed), (2, 1))
-        self.assertIn("lane b", found.tail)
 
 
 class Sums(unittest.TestCase):
