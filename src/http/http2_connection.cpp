@@ -94,7 +94,8 @@ void Http2Connection::ReadSome() {
 base::Error Http2Connection::ReadError() const {
   const std::string peer = stream_->peer().ToString();
   const std::string why = stream_->tls_fault();
-  if (stream_->tls_certificate_refused()) {
+  // Later it is no failed handshake, and requests may have been processed.
+  if (stream_->tls_certificate_refused() && !session_->greeted()) {
     return base::Error(
         base::Kind::kUnauthenticated,
         base::StrCat("TLS handshake with ", peer, ": the peer refused our certificate: ", why));

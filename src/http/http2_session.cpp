@@ -11,6 +11,7 @@ namespace {
 // Received bytes that may lie unread, in connection windows, before the connection window closes.
 // Below it a stream that nobody reads stops itself only, not its neighbours.
 constexpr std::size_t kKeptWindows = 4;
+constexpr std::size_t kMostHeld = 256 * 1024;
 }  // namespace
 
 Http2Stream::~Http2Stream() {
@@ -113,7 +114,8 @@ void Http2Session::HoldOutput() {
   if (!nghttp2_session_want_write(session_)) return;
   auto held = std::move(held_);
   if (!held) held = std::make_unique<std::string>();
-  TakeOutput(*held, std::string::npos);
+  // Requests, and of bodies a little: the rest is of no use to a peer that leaves.
+  TakeOutput(*held, held->size() + kMostHeld);
   if (!held->empty()) held_ = std::move(held);
 }
 

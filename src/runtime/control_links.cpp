@@ -73,6 +73,9 @@ ControlLinks::~ControlLinks() = default;
 
 void ControlLinks::Start(uint16_t internal_port) {
   if (closed_ || std::exchange(started_, true)) return;
+  // What the first connections are made with, so that the first look finds a change since.
+  Changed(placement_tls_);
+  Changed(scheduler_tls_);
   if (placement_tls_.source) services_.control_plane->Add(*this);
   const std::string& host = services_.host_address;
   const bool v6 = host.find(':') != std::string::npos;

@@ -45,6 +45,7 @@ async::Task<base::Result<std::vector<http::Origin>>> ControlPlane::Locate(
       continue;
     }
     auto found = co_await services.dns().Resolve(context, place->host, place->port);
+    if (context.canceled()) co_return base::Fail(base::Kind::kCanceled, "it is no longer wanted");
     if (!found) {
       error = std::move(found).error();
       continue;

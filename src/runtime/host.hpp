@@ -170,6 +170,8 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::set<std::string> telling_;       // of this one
   Ports ports_;
   bool closed_ = false;
+  // With --apps-path, what apps without one of their own go by: the last that could be read.
+  config::Configuration process_configuration_;
   std::vector<std::shared_ptr<Instance>> instances_;          // main thread's list
   std::vector<std::shared_ptr<Instance>> retired_;            // still serving their last requests
   std::vector<std::shared_ptr<const InstanceTable>> tables_;  // one a loop, replaced there

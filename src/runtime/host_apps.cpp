@@ -24,7 +24,18 @@ base::Result<Host::Apps> Host::ReadApps() {
   BeginTelling(false);
   ASSIGN_OR_RETURN(config::SharedApps apps, config::LoadSharedApps(options_.apps_path));
   for (const std::string& error : apps.errors) TellOnce(log_, error, {});
-  ASSIGN_OR_RETURN(const config::Configuration configuration, ProcessConfiguration());
+  auto configuration_now = ProcessConfiguration();
+  if (configuration_now) {
+    process_configuration_ = *std::move(configuration_now);
+  } else if (ready_) {
+    TellOnce(log_,
+             base::StrCat("the Configuration of apps without one of their own stays as it was: ",
+                          configuration_now.error().message),
+             options_.configs);
+  } else {
+    return std::unexpected(std::move(configuration_now).error());
+  }
+  const config::Configuration& configuration = process_configuration_;
   ASSIGN_OR_RETURN(config::Resources parsed, config::ParseResources(options_.resources_paths));
   std::vector<std::string> warnings = configuration.warnings;
   warnings.insert(warnings.end(), parsed.warnings.begin(), parsed.warnings.end());

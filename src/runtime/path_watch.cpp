@@ -16,7 +16,12 @@ namespace {
 // IN_MODIFY tells of a file that is being written, whose contents are not to be relied on yet;
 // IN_ATTRIB of one that may have become readable.
 constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
-constexpr uint32_t kContents = kNames | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF;
+// Without IN_EXCL_UNLINK, writes to a file that was replaced would be told of under its old name.
+constexpr uint32_t kContents = kNames | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF |
+                               IN_EXCL_UNLINK;
+// Of one that is changed without being opened (truncate), nobody tells when it is finished; nor does
+// a writer that hangs ever finish.
+constexpr std::chrono::seconds kLongestWrite(30);
 
 std::string WithoutSlashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -172,7 +177,7 @@ bool PathWatch::Changed() {
       const std::pair<int, std::string> file(event.wd, name);
       if (touched_) touched_->insert(file);
       if (event.mask & IN_MODIFY) {
-        writing_.insert(file);
+        writing_[file] = std::chrono::steady_clock::now();
       } else if (event.mask & (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE)) {
         writing_.erase(file);
       }
@@ -184,7 +189,11 @@ bool PathWatch::Changed() {
     }
   }
   if (Follow()) changed = true;
-  std::erase_if(writing_, [this](const auto& file) { return !folders_.contains(file.first); });
+  const auto silent = std::chrono::steady_clock::now() - kLongestWrite;
+  std::erase_if(writing_, [&](const auto& file) {
+    if (file.second < silent) changed = true;
+    return file.second < silent || !folders_.contains(file.first.first);
+  });
   return changed;
 }
 

@@ -57,7 +57,7 @@ class PathWatch {
   std::vector<std::string> real_;       // where the paths lead to
   std::map<std::string, int> watches_;  // of folders, by their real paths
   // By folder and name.
-  std::set<std::pair<int, std::string>> writing_;
+  std::map<std::pair<int, std::string>, std::chrono::steady_clock::time_point> writing_;
   std::optional<std::set<std::pair<int, std::string>>> touched_;  // since BeginReading; unset: any
   std::set<std::pair<int, std::string>> gone_;
 };

@@ -40,6 +40,8 @@ class DeliveryPolicy {
   /// handed on at once: an app that is not there is no failed attempt.
   virtual async::Task<DeliveryResult> Run(const contracts::Call& call,
                                           DeliveryAttempt& attempt) const = 0;
+  /// The most that one attempt may take; 0 = no limit.
+  virtual async::Duration timeout() const = 0;
 };
 
 }  // namespace blocks::pubsub

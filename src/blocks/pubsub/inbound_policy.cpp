@@ -34,6 +34,11 @@ async::Task<DeliveryResult> InboundPolicy::Run(const contracts::Call& call,
   return RunUnder(std::move(policy), call, attempt);
 }
 
+async::Duration InboundPolicy::timeout() const {
+  std::lock_guard lock(mutex_);
+  return policy_ ? policy_->timeout : async::Duration::zero();
+}
+
 async::Task<DeliveryResult> InboundPolicy::RunUnder(
     std::shared_ptr<const resiliency::Policy> policy, const contracts::Call& call,
     DeliveryAttempt& attempt) {

@@ -18,6 +18,7 @@ class InboundPolicy final : public DeliveryPolicy {
 
   async::Task<DeliveryResult> Run(const contracts::Call& call,
                                   DeliveryAttempt& attempt) const override;
+  async::Duration timeout() const override;
 
  private:
   static async::Task<DeliveryResult> RunUnder(std::shared_ptr<const resiliency::Policy> policy,

@@ -16,6 +16,7 @@ using contracts::Verdict;
 // message that ends the app.
 constexpr int kMostBroken = 5;
 constexpr auto kFirstBrokenWait = std::chrono::milliseconds(20);
+constexpr async::Duration kLongestKnock = std::chrono::seconds(60);
 
 constexpr int kDefaultBatch = 100;
 constexpr int kDefaultAwaitMillis = 1000;
@@ -225,7 +226,13 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
 // for apps that answer.
 async::Task<DeliveryResult> Subscriber::Knock(const contracts::Call& call, DeliveryAttempt& attempt,
                                               DeliveryDoor::Ticket& ticket) {
-  DeliveryResult result = co_await attempt.Run(call);
+  contracts::Call bounded = call;
+  // Others wait for what becomes of it; an app that is being started takes longer than one that runs.
+  if (const auto limit = options_.policy ? options_.policy->timeout() : async::Duration::zero();
+      limit > async::Duration::zero()) {
+    bounded = call.Until(async::Loop::Current()->After(std::max(limit, kLongestKnock)));
+  }
+  DeliveryResult result = co_await attempt.Run(bounded);
   options_.door->Leave(ticket, result.answer);
   const bool failed = result.answer == Answer::kRetry || result.answer == Answer::kFailed;
   if (!failed || !options_.policy) co_return result;

@@ -109,6 +109,8 @@ async::Task<void> PlacementClient::Run() {
     const async::TimePoint began = async::Loop::Current()->now();
     auto origins =
         co_await locate_(gate_.context().Until(async::Loop::Current()->After(options_.times.call)));
+    // The token taken below is of after the gate's end.
+    if (gate_.closing()) co_return;
     if (!origins) {
       error = std::move(origins).error();
       Count(telemetry::family::kActorStatusReportFailTotal, {"", "establish", "conn"});
