@@ -17,10 +17,10 @@ namespace {
 // IN_ATTRIB of one that may have become readable.
 constexpr uint32_t kNames = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
 // Without IN_EXCL_UNLINK, writes to a file that was replaced would be told of under its old name.
-constexpr uint32_t kContents = kNames | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF |
-                               IN_EXCL_UNLINK;
-// Of one that is changed without being opened (truncate), nobody tells when it is finished; nor does
-// a writer that hangs ever finish.
+constexpr uint32_t kContents =
+    kNames | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK;
+// Of one that is changed without being opened (truncate), nobody tells when it is finished; nor
+// does a writer that hangs ever finish.
 constexpr std::chrono::seconds kLongestWrite(30);
 
 std::string WithoutSlashes(std::string path) {

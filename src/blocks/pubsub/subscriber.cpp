@@ -227,7 +227,8 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
 async::Task<DeliveryResult> Subscriber::Knock(const contracts::Call& call, DeliveryAttempt& attempt,
                                               DeliveryDoor::Ticket& ticket) {
   contracts::Call bounded = call;
-  // Others wait for what becomes of it; an app that is being started takes longer than one that runs.
+  // Others wait for what becomes of it; an app that is being started takes longer than one that
+  // runs.
   if (const auto limit = options_.policy ? options_.policy->timeout() : async::Duration::zero();
       limit > async::Duration::zero()) {
     bounded = call.Until(async::Loop::Current()->After(std::max(limit, kLongestKnock)));

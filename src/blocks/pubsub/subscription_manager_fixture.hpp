@@ -116,7 +116,8 @@ class ScriptedTarget final : public contracts::AppTarget {
     {
       std::lock_guard lock(mutex_);
       sent_.push_back(base::StrCat(head.target, " ", body->Whole().value_or("")));
-      limited_ += context.deadline == async::kForever ? '-' : '+';
+      const bool soon = context.deadline < async::Clock::now() + std::chrono::seconds(30);
+      limited_ += context.deadline == async::kForever ? '!' : soon ? '+' : '-';
       if (!answers_.empty()) {
         status = answers_.front();
         if (answers_.size() > 1) answers_.pop_front();
@@ -137,7 +138,7 @@ class ScriptedTarget final : public contracts::AppTarget {
     std::lock_guard lock(mutex_);
     return sent_;
   }
-  // Of each call: whether it had a deadline.
+  // Of each call: + for the policy's deadline, - for a later one, ! for none.
   std::string limited() {
     std::lock_guard lock(mutex_);
     return limited_;
@@ -205,7 +206,7 @@ class ManagerTest : public ::testing::Test {
   void UsePolicy(int retries, const char* trip) {
     auto policy = std::make_shared<resiliency::Policy>();
     policy->target = "Pubsub_ps";
-    policy->timeout = std::chrono::seconds(60);
+    policy->timeout = std::chrono::seconds(20);
     policy->retry = std::make_shared<const resiliency::RetryPolicy>(
         resiliency::RetryPolicy{.duration = std::chrono::milliseconds(1), .max_retries = retries});
     auto spec = resiliency::ParseBreaker("b", {.trip = trip});
