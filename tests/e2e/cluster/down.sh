@@ -18,8 +18,13 @@ done
 for part in "${parts[@]}"; do pid=$(pid_of "$part") && kill -9 "$pid"; done
 
 for mount in "$RUN"/n?/net "$RUN/etcd"; do umount "$mount" 2>/dev/null || umount -l "$mount" 2>/dev/null; done
-for i in 1 2; do remove_cgroups dapr-shared-n$i; done
-[[ ! -s $RUN/sysctl.saved ]] || sysctl -q -p "$RUN/sysctl.saved"
+# A folder left by a crash may be older than the cluster that has the machine now.
+machine=$(cat "$LOCK" 2>/dev/null) || machine=$RUN
+if [[ $machine == "$RUN" ]]; then
+  for i in 1 2; do remove_cgroups dapr-shared-n$i; done
+  [[ ! -s $RUN/sysctl.saved ]] || sysctl -q -p "$RUN/sysctl.saved"
+  rm -f "$LOCK"
+fi
 [[ ! -s $RUN/made-folders ]] ||
   tac "$RUN/made-folders" | while read -r folder; do rmdir "$folder" 2>/dev/null; done
 rm -rf "$CLUSTER_HOME/last-logs"
@@ -37,6 +42,7 @@ setsid nohup rm -rf --one-file-system "$RUN".gone.* >/dev/null 2>&1 </dev/null &
 
 left=()
 for hierarchy in "${CGROUPS[@]}" unified; do
+  [[ $machine == "$RUN" ]] || break
   for i in 1 2; do
     [[ ! -d /sys/fs/cgroup/$hierarchy/dapr-shared-n$i ]] || left+=("cgroup $hierarchy/dapr-shared-n$i")
   done

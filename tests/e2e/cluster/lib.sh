@@ -19,6 +19,8 @@ run_folder() {
 }
 RUN=${CLUSTER_RUN:-$(run_folder)}
 export CLUSTER_RUN=$RUN
+# Names the $RUN of the cluster that has this machine.
+LOCK=/run/dapr-shared-cluster
 
 STARTED=${EPOCHREALTIME/[.,]/}
 say() {
@@ -58,15 +60,24 @@ start_time() {
   [[ $1 != Z ]] && echo "${20}"
 }
 note_pid() { echo "$2 $(start_time "$2")" >"$RUN/pids/$1"; }
-pid_of() {
+pid_of() { pid_in "$RUN/pids/$1"; }
+pid_in() {
   local pid time
-  read -r pid time 2>/dev/null <"$RUN/pids/$1" || return 1
+  read -r pid time 2>/dev/null <"$1" || return 1
   [[ -n $time && $(start_time "$pid") == "$time" ]] && echo "$pid"
 }
 # The first process of node $1: the child of the `unshare` that holds its namespaces.
 node_pid() { local pid; pid=$(pid_of "n$1") && pgrep -P "$pid" | head -1; }
 in_node() { local pid; pid=$(node_pid "$1") || return 1; shift; nsenter -t "$pid" -m -p -n "$@"; }
 node_count() { find "$RUN" -maxdepth 1 -name 'n[0-9]' | wc -l; }
+
+# The cluster in folder $1 is in use: it has a process, and who asked for it (if noted) still runs.
+in_use() {
+  local file
+  [[ ! -e $1/owner ]] || pid_in "$1/owner" >/dev/null || return 1
+  for file in "$1"/pids/*; do ! pid_in "$file" >/dev/null || return 0; done
+  return 1
+}
 
 # Removes cgroup $1 from every hierarchy; processes that were just killed hold theirs for a moment.
 remove_cgroups() {

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # up.sh [1|2]: a Kubernetes cluster of so many nodes (2), in network namespaces without a way out.
 #
-# $PROXY_MODE is kube-proxy's mode, iptables or nftables. Takes all down again when it fails; exits with
-# 77 where the machine cannot carry a cluster.
+# $PROXY_MODE is kube-proxy's mode, iptables or nftables. $CLUSTER_OWNER is the process that the cluster is
+# for: when it has ended without down.sh, the next up.sh takes the cluster away. Takes all down again when it
+# fails; exits with 77 where the machine cannot carry a cluster.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 NODES=${1:-2} PROXY_MODE=${PROXY_MODE:-iptables}
@@ -34,12 +35,14 @@ take_machine() {
   local folder
   mkdir "$RUN" 2>/dev/null || die "a cluster is up, or was left by a crash; run down.sh"
   if ! mkdir /sys/fs/cgroup/memory/dapr-shared-n1 2>/dev/null; then
-    rmdir "$RUN"
-    die "a cluster of another checkout is up on this machine"
+    free_machine || { rmdir "$RUN"; exit 1; }
+    mkdir /sys/fs/cgroup/memory/dapr-shared-n1
   fi
   trap failed EXIT
+  echo "$RUN" >"$LOCK"
   trap 'exit 1' INT TERM HUP
   mkdir "$RUN"/{pids,pki,log,cache,etcd}
+  [[ -z ${CLUSTER_OWNER:-} ]] || echo "$CLUSTER_OWNER $(start_time "$CLUSTER_OWNER")" >"$RUN/owner"
   echo "$PROXY_MODE" >"$RUN/proxy-mode"
   # The kubelet sets these for the whole machine.
   sysctl vm.overcommit_memory kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
@@ -49,6 +52,25 @@ take_machine() {
     /etc/cni /etc/cni/net.d; do
     [[ -d $folder ]] || { mkdir -p "$folder"; echo "$folder" >>"$RUN/made-folders"; }
   done
+}
+# Another checkout's cluster whose test run was killed must not stop everyone who comes after it.
+free_machine() {
+  local other i
+  other=$(cat "$LOCK" 2>/dev/null) || other=
+  if [[ -n $other ]] && in_use "$other"; then
+    echo "cluster: one is up in $other; end it with CLUSTER_RUN=$other $HERE/down.sh" >&2
+    return 1
+  fi
+  say "taking away what a cluster in ${other:-an unknown folder} left behind"
+  if [[ -d $other ]]; then
+    CLUSTER_RUN=$other "$HERE/down.sh" >/dev/null
+  else
+    for i in 1 2; do remove_cgroups dapr-shared-n$i; done
+  fi
+  [[ ! -d /sys/fs/cgroup/memory/dapr-shared-n1 ]] && return
+  echo "cluster: processes of a cluster whose folder is gone run below" \
+    "/sys/fs/cgroup/memory/dapr-shared-n1; end them" >&2
+  return 1
 }
 failed() {
   trap - EXIT INT TERM HUP

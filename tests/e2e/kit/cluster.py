@@ -47,7 +47,7 @@ class Cluster:
     # Life.
     def start(self, nodes: int = 2) -> None:
         run([SCRIPTS / "down.sh"])
-        run([SCRIPTS / "up.sh", nodes])
+        run([SCRIPTS / "up.sh", nodes], env={"CLUSTER_OWNER": str(os.getpid())})
         run_folder = run([SCRIPTS / "run-in", "sh", "-c", "echo $CLUSTER_RUN"]).strip()
         for node in range(1, nodes + 1):
             self.networks[node] = NodeNetwork(pathlib.Path(run_folder, f"n{node}", "net"))
