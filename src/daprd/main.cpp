@@ -290,7 +290,7 @@ int Run(config::Options options, Wakeups& wakeups) {
   // Apps may have named files of their own.
   bool reload = wakeups.Watch(host.WatchedPaths());
   bool everything = false;
-  bool reaped = true;
+  bool reaped = host.Reap();
   bool settled = false;
   async::TimePoint reload_by = async::Clock::now() + kReloadPatience;
   // In case a change is not told.
@@ -338,6 +338,7 @@ int Run(config::Options options, Wakeups& wakeups) {
         if (wakeups.Watch(host.WatchedPaths())) reload = true;
       }
       reaped = host.Reap();
+      reload = host.ReloadDue() || reload;
       continue;
     }
     if (event.what == Wakeups::What::kNothing || hang_up) continue;

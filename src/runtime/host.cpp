@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/heap.hpp"
 #include "base/strings.hpp"
 #include "net/local_ip.hpp"
 #include "runtime/instance_config.hpp"
@@ -36,16 +35,8 @@ std::string HostName() {
   return name;
 }
 
-using Started = std::vector<base::Result<std::shared_ptr<Instance>>>;
-
-async::Task<void> StartInto(const Services& services, std::vector<InstanceConfig> configs,
-                            Started& results) {
-  constexpr std::size_t kUsualInstance = std::size_t{48} << 10;
-  for (InstanceConfig& config : configs) {
-    base::PrepareHeap(kUsualInstance);
-    results.push_back(co_await Instance::Start(services, std::move(config)));
-  }
-}
+// How long the ports stay closed for apps that take long to start, where there are others.
+constexpr std::chrono::seconds kPatienceAtStart(2);
 
 async::Task<void> StopOne(Instance& instance, bool withdraw, async::Duration grace) {
   if (withdraw) co_await instance.Withdraw();
@@ -88,7 +79,10 @@ Host::Host(Setup setup)
       http_front_(Port::kHttp, *this, log_),
       grpc_front_(Port::kGrpc, *this, log_),
       internal_front_(Port::kInternal, *this, log_),
-      public_front_(Port::kPublic, *this, log_, scaler_.get()) {
+      public_front_(Port::kPublic, *this, log_, scaler_.get()),
+      starts_(loops_, [this](async::Context context, InstanceConfig config) {
+        return StartApp(context, std::move(config));
+      }) {
   if (!options_.app_id.empty()) log_ = log_.WithAppId(options_.app_id);
   for (int i = 0; i < loops_.size(); ++i) {
     loops_.at(i).Post([i] { telemetry::SetShardIndex(i); });
@@ -136,6 +130,7 @@ void Host::CloseAll() {
   if (std::exchange(closed_, true)) return;
   // With the servers go the last requests, and with these the last users of Instances and clients.
   scaler_->Stop();
+  starts_.Close();
   if (identities_) {
     loops_.RunTaskOn(0, [&] { return identities_->Close(); });
   }
@@ -145,6 +140,9 @@ void Host::CloseAll() {
     loops_.RunOn(i, [&] { tables_[static_cast<std::size_t>(i)].reset(); });
   }
   std::vector<std::shared_ptr<Instance>> all = std::exchange(instances_, {});
+  for (auto& ended : starts_.Take()) {
+    if (ended.instance) all.push_back(*std::move(ended.instance));
+  }
   for (auto& instance : std::exchange(retired_, {})) all.push_back(std::move(instance));
   StopInstances(std::move(all));
   if (names_) {
@@ -191,22 +189,25 @@ base::Status Host::Start() {
     process_configuration = configs.front().configuration;
   }
   StartNameResolution(process_configuration);
-  std::vector<std::string> app_ids;
-  for (const InstanceConfig& config : configs) app_ids.push_back(config.app_id);
-  Started results;
-  loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(configs), results); });
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const std::string& app_id = app_ids[i];
-    auto& instance = results[i];
-    if (instance) {
-      instances_.push_back(std::move(*instance));
+  starts_.Begin(std::move(configs));
+  std::optional<std::chrono::milliseconds> patience;
+  if (!single) patience = kPatienceAtStart;
+  starts_.Wait(patience);
+  for (AppStarts::Ended& ended : starts_.Take()) {
+    if (ended.instance) {
+      instances_.push_back(*std::move(ended.instance));
     } else if (single) {
-      return std::unexpected(std::move(instance).error());
+      return std::unexpected(std::move(ended.instance).error());
     } else {
       // One app's broken component must not keep the others from being served.
-      log_.WithAppId(app_id).Error(
-          base::StrCat("app ", app_id, " is not served: ", instance.error().message));
+      log_.WithAppId(ended.app_id)
+          .Error(base::StrCat("app ", ended.app_id,
+                              " is not served: ", ended.instance.error().message));
     }
+  }
+  for (const std::string& app_id : starts_.Wanted()) {
+    log_.WithAppId(app_id).Warning(
+        base::StrCat("app ", app_id, " is not served yet: its components are still starting"));
   }
   Publish();
   RETURN_IF_ERROR(OpenProcessPorts());
@@ -269,13 +270,15 @@ async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::C
   co_return std::move(resolved.addresses);
 }
 
-base::Result<std::shared_ptr<Instance>> Host::StartInstance(InstanceConfig config) {
-  std::vector<InstanceConfig> configs;
-  configs.push_back(std::move(config));
-  RETURN_IF_ERROR(FetchResources(configs));
-  Started results;
-  loops_.RunTaskOn(0, [&] { return StartInto(*services_, std::move(configs), results); });
-  return std::move(results.front());
+async::Task<AppStarts::Result> Host::StartApp(async::Context context, InstanceConfig config) {
+  // What is known from the start of the process was asked for all apps at once.
+  if (!config.identity) {
+    if (auto given = co_await GiveIdentity(config); !given) log_.Error(given.error().message);
+  }
+  if (!config.operator_source) {
+    CO_RETURN_IF_ERROR(co_await FetchResourcesOf(context, config));
+  }
+  co_return co_await Instance::Start(*services_, context, std::move(config));
 }
 
 bool Host::IsServed(const std::string& app_id) const {
@@ -289,7 +292,9 @@ void Host::StopInstances(std::vector<std::shared_ptr<Instance>> instances) {
   // left.
   std::vector<std::pair<Instance*, bool>> stopping;
   for (const auto& instance : instances) {
-    stopping.emplace_back(instance.get(), !IsServed(instance->app_id()));
+    const std::string& app_id = instance->app_id();
+    const bool coming = starts_.Wants(app_id);
+    stopping.emplace_back(instance.get(), !coming && !IsServed(app_id));
   }
   loops_.RunTaskOn(0, [&] { return StopSideBySide(stopping, options_.graceful_shutdown); });
   for (const auto& [instance, last] : stopping) {
@@ -300,6 +305,7 @@ void Host::StopInstances(std::vector<std::shared_ptr<Instance>> instances) {
 }
 
 bool Host::Reap() {
+  ServeStarted({});
   // Whoever still uses an Instance (a request, a call from another app of the process) holds it.
   std::vector<std::shared_ptr<Instance>> done;
   std::erase_if(retired_, [&](std::shared_ptr<Instance>& instance) {
@@ -308,7 +314,7 @@ bool Host::Reap() {
     return true;
   });
   StopInstances(std::move(done));
-  return retired_.empty();
+  return retired_.empty() && starts_.empty();
 }
 
 void Host::Publish() {
@@ -430,6 +436,7 @@ bool Host::AllAppsUnhealthy() const {
 
 bool Host::Stop() {
   ready_ = false;
+  starts_.Close();
   for (auto& instance : instances_) instance->MarkNotReady();
   scaler_->Stop();
   std::size_t cut = 0;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "async/loop_group.hpp"
@@ -17,6 +18,7 @@
 #include "config/options.hpp"
 #include "config/shared_app.hpp"
 #include "http/client_set.hpp"
+#include "runtime/app_starts.hpp"
 #include "runtime/cluster.hpp"
 #include "runtime/control_plane.hpp"
 #include "runtime/front.hpp"
@@ -52,6 +54,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// folder was read, that it has changed again: then nothing was done, and another call is due.
   /// `unfinished` tells, after `superseded` was asked, whether what was read of a file may be a
   /// part of it only: then the Configurations and the apps that it describes stay as they were.
+  /// An app that takes long to start holds back nobody: Reap serves it when it can be.
   bool ReloadApps(const std::function<bool()>& superseded = {}, bool everything = false,
                   const Unfinished& unfinished = {});
   /// Reads all files again, those of --apps-path among them, and brings the Instances in line in
@@ -61,9 +64,11 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
               const Unfinished& unfinished = {});
   /// The files and folders whose change calls for Reload; other ones after each Reload.
   std::vector<std::string> WatchedPaths() const;
-  /// Ends the apps that a reload took out, once their last request is over. False while some are
-  /// left: call again in a while.
+  /// Serves the apps that have started meanwhile, and ends those that a reload took out once their
+  /// last request is over. False while some of either are left: call again in a while.
   bool Reap();
+  /// Once true after an app was served whose files have changed since its start began.
+  bool ReloadDue() { return std::exchange(reload_due_, false); }
   /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True
   /// if no request had to be cut off. Nothing but the destructor may follow.
   bool Stop();
@@ -97,7 +102,9 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
     std::map<std::string, std::vector<std::string>> configs_of;  // files of its Configuration
     bool unreadable = false;  // some document does not even tell which app it is about
   };
-  base::Result<std::shared_ptr<Instance>> StartInstance(InstanceConfig config);
+  async::Task<AppStarts::Result> StartApp(async::Context context, InstanceConfig config);
+  /// Serves what has started in place of its older form, and ends the apps of `gone`.
+  void ServeStarted(std::vector<std::shared_ptr<Instance>> gone);
   void StopInstances(std::vector<std::shared_ptr<Instance>> instances);
   bool IsServed(const std::string& app_id) const;
   void CloseAll();
@@ -132,10 +139,12 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// Gives every app that needs one its identity. The error is for --app-id alone: an app of many
   /// is served without until sentry gives it one.
   base::Status GiveIdentities(std::vector<InstanceConfig>& configs);
+  async::Task<base::Status> GiveIdentity(InstanceConfig& config);
   void CloseUnusedIdentities();
   /// In Kubernetes mode, gives the apps what the operator says (host_operator.cpp). Those for which
   /// it says nothing are taken out; the error is for when none is left.
   base::Status FetchResources(std::vector<InstanceConfig>& configs);
+  async::Task<base::Status> FetchResourcesOf(const async::Context& context, InstanceConfig& config);
   /// What --config says, where it names files.
   base::Result<config::Configuration> ProcessConfiguration() const;
   base::Result<std::shared_ptr<const net::TlsContext>> PeerTls(const ListenerTag& tag) const;
@@ -170,8 +179,10 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::set<std::string> telling_;       // of this one
   Ports ports_;
   bool closed_ = false;
+  bool reload_due_ = false;
   // With --apps-path, what apps without one of their own go by: the last that could be read.
   config::Configuration process_configuration_;
+  AppStarts starts_;
   std::vector<std::shared_ptr<Instance>> instances_;          // main thread's list
   std::vector<std::shared_ptr<Instance>> retired_;            // still serving their last requests
   std::vector<std::shared_ptr<const InstanceTable>> tables_;  // one a loop, replaced there

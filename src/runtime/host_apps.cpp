@@ -10,12 +10,22 @@
 namespace runtime {
 namespace {
 
-async::Task<void> WithdrawOne(Instance& instance) {
-  co_await instance.Withdraw();
+// How long a reload waits for apps that take long to start, so that most changes are one step.
+constexpr std::chrono::seconds kPatience(1);
+
+async::Task<void> EndOne(Instance& instance, bool withdraw, async::Duration grace) {
+  if (withdraw) co_await instance.Withdraw();
+  co_await instance.StopSubscriptions(grace);
 }
 
-async::Task<void> EndSubscriptions(Instance& instance, async::Duration grace) {
-  co_await instance.StopSubscriptions(grace);
+async::Task<void> EndAll(const std::vector<std::pair<Instance*, bool>>& instances,
+                         async::Duration grace) {
+  async::Gate gate;
+  for (const auto& [instance, withdraw] : instances) {
+    gate.Spawn(EndOne(*instance, withdraw, grace));
+  }
+  const async::Context patient;
+  co_await gate.Close(patient);
 }
 
 }  // namespace
@@ -84,10 +94,10 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
       files && !FirstUnfinished(unfinished, *files).empty()) {
     apps->unreadable = true;
   }
-  if (auto given = GiveIdentities(apps->configs); !given) log_.Error(given.error().message);
   std::vector<std::shared_ptr<Instance>> next;
   std::vector<std::shared_ptr<Instance>> gone;
-  std::vector<std::shared_ptr<Instance>> fresh;
+  std::vector<InstanceConfig> starting;
+  std::vector<std::string> wanted;
   const auto old_form = [&](const std::string& app_id) -> std::shared_ptr<Instance> {
     for (const auto& instance : instances_) {
       if (instance->app_id() == app_id) return instance;
@@ -96,6 +106,7 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
   };
   for (InstanceConfig& config : apps->configs) {
     const std::string app_id = config.app_id;
+    wanted.push_back(app_id);
     auto old = old_form(app_id);
     std::string writing = FirstUnfinished(unfinished, {apps->documents[app_id]});
     const bool same = old && old->config().fingerprint == config.fingerprint;
@@ -116,6 +127,7 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
       continue;
     }
     if (same) {
+      starts_.Drop(app_id);
       DescriptionChange change;
       if (options_.mode != config::Mode::kKubernetes) {
         if (!keep_configuration) change.configuration = std::move(config.configuration);
@@ -125,17 +137,19 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
       next.push_back(std::move(old));
       continue;
     }
-    auto instance = StartInstance(std::move(config));
-    if (instance) {
-      next.push_back(*instance);
-      fresh.push_back(std::move(*instance));
-      if (old) gone.push_back(std::move(old));
-      continue;
+    // Other resources of a form that is on its way are handed over once it is served.
+    if (!starts_.Revisit(app_id, config.fingerprint)) {
+      starts_.Drop(app_id);
+      starting.push_back(std::move(config));
     }
-    log_.WithAppId(app_id).Error(base::StrCat("app ", app_id, " could not be started",
-                                              old ? " and goes on as it was: " : ": ",
-                                              instance.error().message));
     if (old) next.push_back(std::move(old));
+  }
+  for (const std::string& app_id : starts_.Wanted()) {
+    const auto is_it = [&](const auto& id) { return id == app_id; };
+    if (!apps->unreadable && std::ranges::none_of(wanted, is_it) &&
+        std::ranges::none_of(apps->broken, is_it)) {
+      starts_.Drop(app_id);
+    }
   }
   for (auto& instance : instances_) {
     const std::string& app_id = instance->app_id();
@@ -156,6 +170,41 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
       gone.push_back(instance);
     }
   }
+  instances_ = std::move(next);
+  starts_.Begin(std::move(starting));
+  starts_.Wait(kPatience);
+  ServeStarted(std::move(gone));
+  Reap();
+  return true;
+}
+
+void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
+  std::vector<std::shared_ptr<Instance>> fresh;
+  std::vector<std::shared_ptr<Instance>> unwanted;
+  for (AppStarts::Ended& ended : starts_.Take()) {
+    const std::string& app_id = ended.app_id;
+    if (!ended.wanted) {
+      if (ended.instance) unwanted.push_back(*std::move(ended.instance));
+      continue;
+    }
+    const auto old = std::ranges::find(instances_, app_id, &Instance::app_id);
+    if (!ended.instance) {
+      log_.WithAppId(app_id).Error(
+          base::StrCat("app ", app_id, " could not be started",
+                       old != instances_.end() ? " and goes on as it was: " : ": ",
+                       ended.instance.error().message));
+      continue;
+    }
+    fresh.push_back(*std::move(ended.instance));
+    reload_due_ |= ended.outdated;
+    if (old == instances_.end()) {
+      instances_.push_back(fresh.back());
+    } else {
+      gone.push_back(std::exchange(*old, fresh.back()));
+    }
+  }
+  StopInstances(std::move(unwanted));
+  if (fresh.empty() && gone.empty()) return;
   // Ports go before others are opened, because one app may take over another's; those that an app
   // keeps stay open.
   for (const auto& old : gone) {
@@ -165,7 +214,6 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
     }
     listeners_->CloseApp(old->app_id(), keep);
   }
-  instances_ = std::move(next);
   Publish();
   std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : fresh) {
@@ -177,19 +225,18 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
     log_.Error(base::StrCat("a port is not served: ", accepting.error().message));
   }
   AnnounceAll(std::move(announce));
-  fresh.clear();
+  std::vector<std::pair<Instance*, bool>> ending;
   for (auto& instance : gone) {
     const std::string& app_id = instance->app_id();
-    if (!IsServed(app_id)) {
-      loops_.RunTaskOn(0, [&] { return WithdrawOne(*instance); });
-      log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
-    }
-    // Its new form, if there is one, subscribes already.
-    loops_.RunTaskOn(0, [&] { return EndSubscriptions(*instance, options_.graceful_shutdown); });
+    const bool served = IsServed(app_id);
+    if (!served) log_.WithAppId(app_id).Info(base::StrCat("app ", app_id, " is no longer served"));
+    ending.emplace_back(instance.get(), !served);
     retired_.push_back(std::move(instance));
   }
-  Reap();
-  return true;
+  // A new form, if there is one, subscribes already.
+  if (!ending.empty()) {
+    loops_.RunTaskOn(0, [&] { return EndAll(ending, options_.graceful_shutdown); });
+  }
 }
 
 }  // namespace runtime

@@ -46,6 +46,14 @@ base::Status Host::OpenIdentities() {
   return {};
 }
 
+async::Task<base::Status> Host::GiveIdentity(InstanceConfig& config) {
+  base::Status status;
+  if (!identities_) co_return status;
+  config.secure_peers = SecuresPeers(options_, config.configuration);
+  co_await GiveOne(*identities_, config, false, status);
+  co_return status;
+}
+
 base::Status Host::GiveIdentities(std::vector<InstanceConfig>& configs) {
   if (!identities_) return {};
   for (InstanceConfig& config : configs) {

@@ -7,7 +7,8 @@
 namespace runtime {
 namespace {
 
-async::Task<void> FetchOne(const Services& services, InstanceConfig& config, base::Status& status) {
+async::Task<void> FetchOne(const Services& services, const async::Context& context,
+                           InstanceConfig& config, base::Status& status) {
   auto source = OperatorSource::Make(services, {.app_id = config.app_id,
                                                 .app_namespace = config.app_namespace,
                                                 .configuration = config.configuration_name,
@@ -16,8 +17,7 @@ async::Task<void> FetchOne(const Services& services, InstanceConfig& config, bas
     status = std::unexpected(std::move(source).error());
     co_return;
   }
-  const async::Context patient;  // the client knows how long to wait
-  auto description = co_await (*source)->Load(patient);
+  auto description = co_await (*source)->Load(context);
   if (!description) {
     status = std::unexpected(std::move(description).error());
     co_return;
@@ -36,7 +36,8 @@ async::Task<void> FetchAll(const Services& services, std::vector<InstanceConfig>
   struct Each {
     static async::Task<void> Run(const Services& services, InstanceConfig& config,
                                  base::Status& status, std::size_t& left, async::Event& done) {
-      co_await FetchOne(services, config, status);
+      const async::Context patient;  // the client knows how long to wait
+      co_await FetchOne(services, patient, config, status);
       if (--left == 0) done.Set();
     }
   };
@@ -53,6 +54,15 @@ async::Task<void> FetchAll(const Services& services, std::vector<InstanceConfig>
 base::Result<config::Configuration> Host::ProcessConfiguration() const {
   if (options_.mode == config::Mode::kKubernetes) return config::Configuration();
   return config::LoadConfiguration(options_.configs, setup_.env, OtherFiles());
+}
+
+async::Task<base::Status> Host::FetchResourcesOf(const async::Context& context,
+                                                 InstanceConfig& config) {
+  base::Status status;
+  if (options_.mode != config::Mode::kKubernetes) co_return status;
+  co_await FetchOne(*services_, context, config, status);
+  if (status) config.secure_peers = SecuresPeers(options_, config.configuration);
+  co_return status;
 }
 
 base::Status Host::FetchResources(std::vector<InstanceConfig>& configs) {

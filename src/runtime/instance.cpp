@@ -52,9 +52,13 @@ Instance::Instance(const Services& services, InstanceConfig config)
 Instance::~Instance() = default;
 
 async::Task<base::Result<std::shared_ptr<Instance>>> Instance::Start(const Services& services,
+                                                                     async::Context context,
                                                                      InstanceConfig config) {
   std::shared_ptr<Instance> instance(new Instance(services, std::move(config)));
-  auto status = co_await instance->Init();
+  auto status = co_await instance->Init(context);
+  if (status && context.canceled()) {
+    status = base::Fail(base::Kind::kCanceled, "the app is not wanted any more");
+  }
   if (!status) {
     co_await instance->Stop(std::chrono::milliseconds(500));
     co_return std::unexpected(std::move(status).error());
@@ -63,7 +67,7 @@ async::Task<base::Result<std::shared_ptr<Instance>>> Instance::Start(const Servi
   co_return instance;
 }
 
-async::Task<base::Status> Instance::Init() {
+async::Task<base::Status> Instance::Init(const async::Context& context) {
   Parts& parts = *parts_;
   const config::Options& options = services_.options;
   CO_ASSIGN_OR_RETURN(parts.metrics, telemetry::InstanceMetrics::Create(
@@ -75,7 +79,6 @@ async::Task<base::Status> Instance::Init() {
 
   // Components before the target and the APIs: tokens may come from a secret store, and nobody may
   // be served by half a set.
-  const async::Context patient;
   const LoaderInput input{.app_id = config_.app_id,
                           .app_namespace = config_.app_namespace,
                           .kubernetes = options.mode == config::Mode::kKubernetes,
@@ -87,7 +90,7 @@ async::Task<base::Status> Instance::Init() {
                           .log = log_,
                           .retirement = parts.retirement};
   ComponentLoader loader(input);
-  CO_ASSIGN_OR_RETURN(ComponentSet components, co_await loader.Load(patient));
+  CO_ASSIGN_OR_RETURN(ComponentSet components, co_await loader.Load(context));
   UseResiliency(config_.resources.resiliencies);
   parts.generation = MakeGeneration(std::move(components), config_.configuration);
   CO_RETURN_IF_ERROR(co_await ResolveTokens());

@@ -64,8 +64,9 @@ class WaitingWork;
 class Instance : public std::enable_shared_from_this<Instance> {
  public:
   /// Starts components and begins to watch the target. Home loop (index 0). The error is Dapr's
-  /// start-up text.
+  /// start-up text, or that the context has ended.
   static async::Task<base::Result<std::shared_ptr<Instance>>> Start(const Services& services,
+                                                                    async::Context context,
                                                                     InstanceConfig config);
   ~Instance();
 
@@ -142,7 +143,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   struct Apis;        // the same: the APIs on top
   struct Here;        // what one loop has of both
   Instance(const Services& services, InstanceConfig config);
-  async::Task<base::Status> Init();
+  async::Task<base::Status> Init(const async::Context& context);
   std::shared_ptr<Generation> MakeGeneration(ComponentSet components,
                                              const config::Configuration& configuration);
   std::shared_ptr<Apis> MakeApis(const Generation& generation,
