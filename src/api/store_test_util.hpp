@@ -126,6 +126,10 @@ class QueryStore final : public contracts::StateStore {
     contracts::QueryResponse response;
     response.token = "2";
     if (request.query.limit == 9) co_return response;
+    if (request.query.limit == 7) {
+      response.items.push_back({.key = "other||a", .data = "1", .etag = {}, .error = {}});
+      co_return response;
+    }
     response.items.push_back({.key = "app||a", .data = R"({"n": "<"})", .etag = "7", .error = {}});
     response.items.push_back({.key = "app||b", .data = {}, .etag = {}, .error = "odd row"});
     for (const auto& [key, value] : request.metadata) response.metadata.Set(key, value);

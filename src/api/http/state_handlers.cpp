@@ -184,7 +184,7 @@ async::Task<void> QueryState(HttpCall& call) {
       co_await Block(call).Query(call.context(), call.Param(0),
                                  {.document = std::move(*body), .metadata = call.UrlMetadata()});
   if (!response) co_return call.Fail(response.error());
-  if (response->items.empty()) co_return call.Empty();
+  if (response->items.empty() && response->token.empty()) co_return call.Empty();
   call.Json(blocks::state::WriteQueryResponse(*response));
 }
 

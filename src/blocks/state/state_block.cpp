@@ -252,11 +252,13 @@ async::Task<base::Result<contracts::QueryResponse>> StateBlock::Query(const Call
                                           .metadata = std::move(request.metadata)});
   timing.Done(response.has_value());
   if (!response) co_return std::unexpected(QueryFailed(named->name, response.error()));
-  // What other apps keep in the same backend is not this one's to see.
+  if (response->items.empty()) co_return contracts::QueryResponse();
+  // What other apps keep in the same backend is not this one's to see. A page that held nothing
+  // else still says where the next one begins.
   std::erase_if(response->items, [&](const contracts::QueryItem& item) {
     return !item.key.starts_with(named->prefix.text());
   });
-  if (response->items.empty()) co_return contracts::QueryResponse();
+  if (response->items.empty() && response->token.empty()) co_return contracts::QueryResponse();
   for (contracts::QueryItem& item : response->items) {
     item.key.erase(0, item.key.size() - KeyPrefix::Strip(item.key).size());
   }

@@ -330,6 +330,12 @@ TEST_F(StateBlockTest, QueriesReachTheStoreParsed) {
             R"({"results":[{"key":"a","data":1,"etag":"7"},{"key":"b","error":"odd row"}],)"
             R"("token":"2","metadata":{"m":"n"}})"
             "\n");
+  // A page of nothing but other apps' values is no end.
+  slow_->found.items = {{.key = "other||c", .data = "3", .etag = {}, .error = {}}};
+  got = Run(block_.Query(call_, "slow", {.document = "{}"}));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(WriteQueryResponse(*got), R"({"results":[],"token":"2","metadata":{"m":"n"}})"
+                                      "\n");
   // Nothing found is nothing at all.
   slow_->found.items.clear();
   got = Run(block_.Query(call_, "slow", {.document = "{}"}));

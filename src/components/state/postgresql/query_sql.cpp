@@ -44,12 +44,12 @@ class Builder {
     return StrCat("$1[", first, ":", out.texts.size(), "]");
   }
 
- private:
   std::string Text(std::string text) {
     out.texts.push_back(std::move(text));
     return StrCat("$1[", out.texts.size(), "]");
   }
 
+ private:
   std::string Compare(const std::string& path, Op op, const StateQueryValue& value) {
     const std::string json = StrCat("(value #> ", path, ")");
     const std::string text = StrCat("(value #>> ", path, ")");
@@ -83,9 +83,13 @@ class Builder {
 }  // namespace
 
 base::Result<QuerySql> MakeQuerySql(const contracts::StateQuery& query, std::string_view table,
-                                    std::string_view live) {
+                                    std::string_view live, std::string_view key_prefix) {
   Builder builder;
   std::string sql = StrCat("SELECT key, value, xmin FROM ", table, " WHERE ", live);
+  // Here and not later: a page is cut out of the app's own values.
+  if (!key_prefix.empty()) {
+    base::StrAppend(sql, " AND starts_with(key, ", builder.Text(std::string(key_prefix)), ")");
+  }
   if (query.filter) base::StrAppend(sql, " AND ", builder.Filter(*query.filter));
   sql += " ORDER BY ";
   for (const contracts::StateSort& sort : query.sort) {

@@ -16,8 +16,9 @@ struct QuerySql {
   int64_t offset = 0;              // rows before this page
 };
 
-/// `table` is quoted, `live` a condition. kInvalidArgument for a token that is none.
+/// `table` is quoted, `live` a condition. Only keys that start with `key_prefix` are found and
+/// counted in pages; empty = all. kInvalidArgument for a token that is none.
 base::Result<QuerySql> MakeQuerySql(const contracts::StateQuery& query, std::string_view table,
-                                    std::string_view live);
+                                    std::string_view live, std::string_view key_prefix);
 
 }  // namespace components::state::postgresql

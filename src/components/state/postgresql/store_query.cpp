@@ -12,7 +12,7 @@ async::Task<base::Result<contracts::QueryResponse>> Store::Query(const contracts
     co_return co_await contracts::StateStore::Query(call, std::move(request));
   }
   CO_ASSIGN_OR_RETURN(const QuerySql sql, MakeQuerySql(request.query, settings_.tables.state.quoted,
-                                                       LiveCondition(layout_)));
+                                                       LiveCondition(layout_), request.key_prefix));
   postgres::ArrayWriter texts(postgres::ElementType::kText, sql.texts.size());
   for (const std::string& text : sql.texts) texts.Add(text);
   postgres::Query query{.sql = sql.sql, .params = {}};

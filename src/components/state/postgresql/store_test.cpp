@@ -273,6 +273,32 @@ TEST(PostgresStore, NumbersAreComparedAndSortedAsNumbers) {
   EXPECT_EQ(keys(R"({"filter":{"EQ":{"a'; DROP TABLE query1_; --":"'"}}})"), "");
 }
 
+TEST(PostgresStore, PagesAreOfTheKeysWithThePrefix) {
+  TestStore store = TestStore::Shared(Layout::kV1, "query3_");
+  for (const std::string_view key :
+       {"a_||1", "a_||2", "a_||3", "ab||1", "a'||1", "z||1", "z||2", "z||3"}) {
+    ASSERT_TRUE(store.Set({.key = std::string(key), .value = R"({"n":1})", .json = true}));
+  }
+  const auto keys = [&](std::string_view prefix, std::string_view document) {
+    const auto found =
+        store.Run<base::Result<contracts::QueryResponse>>([&](const contracts::Call& call) {
+          return store.store().Query(call, {.query = *contracts::ParseStateQuery(document),
+                                            .key_prefix = std::string(prefix),
+                                            .metadata = {}});
+        });
+    EXPECT_TRUE(found) << found.error().message;
+    std::string out;
+    for (const contracts::QueryItem& item : found->items) out += item.key + " ";
+    return out + found->token;
+  };
+  EXPECT_EQ(keys("z||", R"({"page":{"limit":2}})"), "z||1 z||2 2");
+  EXPECT_EQ(keys("z||", R"({"filter":{"EQ":{"n":1}},"page":{"limit":2,"token":"2"}})"), "z||3 ");
+  EXPECT_EQ(keys("a_||", "{}"), "a_||1 a_||2 a_||3 ") << "the prefix is no pattern";
+  EXPECT_EQ(keys("a'||", R"({"sort":[{"key":"n"}]})"), "a'||1 ");
+  EXPECT_EQ(keys("none||", R"({"page":{"limit":2}})"), "");
+  EXPECT_EQ(keys("", R"({"page":{"limit":2,"token":"6"}})"), "z||2 z||3 8");
+}
+
 TEST(PostgresStore, QueriesNeedVersion1) {
   TestStore store = TestStore::Shared(Layout::kV2, "query2_");
   EXPECT_FALSE(store.store().Features() & contracts::kStateQueryApi);
