@@ -27,11 +27,22 @@ std::shared_ptr<contracts::PubSub> Guard(std::shared_ptr<contracts::PubSub> brok
 /// How an operation of a component ended.
 Outcome ComponentOutcome(const base::Error* error);
 
+/// After which failures an operation may be attempted again.
+enum class Repeat : uint8_t {
+  kAlways,
+  kIfNotDone,  // only those that say that nothing has happened
+  kNever,
+};
+/// Whether a failure leaves no doubt that the operation has not happened.
+inline bool NothingDone(const base::Error& error) {
+  return error.kind == base::Kind::kUnreachable || error.kind == base::Kind::kExhausted;
+}
+
 /// Runs `attempt(call)`, a Task of a Result, under the policy. The task ends before this one does,
-/// so `attempt` may refer to what the caller has on its frame. Not `repeatable`: once is all.
+/// so `attempt` may refer to what the caller has on its frame.
 template <class F>
-auto Guarded(const Policy& policy, const contracts::Call& call, F& attempt, bool repeatable = true)
-    -> decltype(attempt(call)) {
+auto Guarded(const Policy& policy, const contracts::Call& call, F& attempt,
+             Repeat repeat = Repeat::kAlways) -> decltype(attempt(call)) {
   Execution run(policy, call);
   while (true) {
     if (base::Status entered = run.Enter(); !entered) {
@@ -39,7 +50,8 @@ auto Guarded(const Policy& policy, const contracts::Call& call, F& attempt, bool
     }
     auto result = co_await attempt(run.attempt());
     Outcome outcome = ComponentOutcome(result ? nullptr : &result.error());
-    outcome.final = !repeatable;
+    outcome.final = !result && (repeat == Repeat::kNever ||
+                                (repeat == Repeat::kIfNotDone && !NothingDone(result.error())));
     if (!co_await run.Again(outcome)) {
       co_return run.Last(std::move(result));
     }

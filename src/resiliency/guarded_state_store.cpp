@@ -8,13 +8,32 @@ namespace {
 using contracts::Call;
 using contracts::StateStore;
 
-// Whether writing all of them again does no harm: some may be written already, and an etag would
-// then not match any more.
+// A write that depends on what is there must not follow itself: it would meet its own new etag, and
+// a conflict be told of a write that was done.
 template <class Request>
-bool AllRepeatable(const std::vector<Request>& requests) {
-  return std::none_of(requests.begin(), requests.end(), [](const Request& request) {
-    return request.has_etag() || request.options.concurrency == contracts::Concurrency::kFirstWrite;
-  });
+bool IsConditional(const Request& request) {
+  return request.has_etag() || request.options.concurrency == contracts::Concurrency::kFirstWrite;
+}
+bool IsConditional(const contracts::TransactionOperation& operation) {
+  return std::visit([](const auto& request) { return IsConditional(request); }, operation);
+}
+
+// Of one write, or of several that are done together or not at all.
+template <class Request>
+Repeat RepeatOf(const Request& request) {
+  return IsConditional(request) ? Repeat::kIfNotDone : Repeat::kAlways;
+}
+Repeat RepeatOf(const contracts::TransactionRequest& request) {
+  const bool any = std::any_of(request.operations.begin(), request.operations.end(),
+                               [](const auto& operation) { return IsConditional(operation); });
+  return any ? Repeat::kIfNotDone : Repeat::kAlways;
+}
+// Of several each by itself: whatever the error of one says, others may be done.
+template <class Request>
+Repeat RepeatOf(const std::vector<Request>& requests) {
+  const bool any = std::any_of(requests.begin(), requests.end(),
+                               [](const Request& r) { return IsConditional(r); });
+  return any ? Repeat::kNever : Repeat::kAlways;
 }
 
 class GuardedStateStore final : public StateStore {
@@ -37,11 +56,11 @@ class GuardedStateStore final : public StateStore {
   }
   async::Task<base::Status> Set(const Call& call, contracts::SetRequest request) override {
     auto attempt = [&](const Call& one) { return store_->Set(one, request); };
-    co_return co_await Guarded(*policy_, call, attempt);
+    co_return co_await Guarded(*policy_, call, attempt, RepeatOf(request));
   }
   async::Task<base::Status> Delete(const Call& call, contracts::DeleteRequest request) override {
     auto attempt = [&](const Call& one) { return store_->Delete(one, request); };
-    co_return co_await Guarded(*policy_, call, attempt);
+    co_return co_await Guarded(*policy_, call, attempt, RepeatOf(request));
   }
   async::Task<base::Result<std::vector<contracts::BulkGetItem>>> BulkGet(
       const Call& call, std::vector<contracts::GetRequest> requests,
@@ -52,18 +71,18 @@ class GuardedStateStore final : public StateStore {
   async::Task<base::Status> BulkSet(const Call& call, std::vector<contracts::SetRequest> requests,
                                     contracts::BulkOptions options) override {
     auto attempt = [&](const Call& one) { return store_->BulkSet(one, requests, options); };
-    co_return co_await Guarded(*policy_, call, attempt, AllRepeatable(requests));
+    co_return co_await Guarded(*policy_, call, attempt, RepeatOf(requests));
   }
   async::Task<base::Status> BulkDelete(const Call& call,
                                        std::vector<contracts::DeleteRequest> requests,
                                        contracts::BulkOptions options) override {
     auto attempt = [&](const Call& one) { return store_->BulkDelete(one, requests, options); };
-    co_return co_await Guarded(*policy_, call, attempt, AllRepeatable(requests));
+    co_return co_await Guarded(*policy_, call, attempt, RepeatOf(requests));
   }
   async::Task<base::Status> Multi(const Call& call,
                                   contracts::TransactionRequest request) override {
     auto attempt = [&](const Call& one) { return store_->Multi(one, request); };
-    co_return co_await Guarded(*policy_, call, attempt);
+    co_return co_await Guarded(*policy_, call, attempt, RepeatOf(request));
   }
   async::Task<base::Result<contracts::QueryResponse>> Query(
       const Call& call, contracts::QueryRequest request) override {

@@ -38,6 +38,12 @@ class FlakyStore final : public contracts::StateStore {
   }
   async::Task<base::Status> Delete(const Call&, contracts::DeleteRequest) override {
     ++calls;
+    if (failures-- > 0) co_return base::Fail(kind, "flaky");
+    co_return base::Status();
+  }
+  async::Task<base::Status> Multi(const Call&, contracts::TransactionRequest) override {
+    ++calls;
+    if (failures-- > 0) co_return base::Fail(kind, "flaky");
     co_return base::Status();
   }
   int failures = 0;
@@ -69,6 +75,29 @@ struct World {
     const Call call(async::Context(async::Loop::Current()->After(seconds(10))));
     out = requests.size() == 1 ? co_await store.Set(call, std::move(requests.front()))
                                : co_await store.BulkSet(call, std::move(requests), {});
+  }
+  // How often an operation was tried that fails once with `kind`.
+  int Tries(base::Kind kind, const contracts::TransactionOperation& operation, bool transaction) {
+    store->calls = 0;
+    store->failures = 1;
+    store->kind = kind;
+    loops.RunTaskOn(0,
+                    [&]() -> async::Task<void> { return Try(*guarded, operation, transaction); });
+    return store->calls;
+  }
+  static async::Task<void> Try(contracts::StateStore& store,
+                               contracts::TransactionOperation operation, bool transaction) {
+    const Call call(async::Context(async::Loop::Current()->After(seconds(10))));
+    if (transaction) {
+      contracts::TransactionRequest request;
+      request.operations.emplace_back(contracts::SetRequest{.key = "plain"});
+      request.operations.push_back(std::move(operation));
+      (void)co_await store.Multi(call, std::move(request));
+    } else if (auto* set = std::get_if<contracts::SetRequest>(&operation)) {
+      (void)co_await store.Set(call, std::move(*set));
+    } else {
+      (void)co_await store.Delete(call, std::move(std::get<contracts::DeleteRequest>(operation)));
+    }
   }
   base::Status Set(std::vector<contracts::SetRequest> requests) {
     base::Status out;
@@ -131,6 +160,35 @@ TEST(Guarded, EachAttemptHasItsTime) {
   EXPECT_EQ(world.store->calls, 3);
 }
 
+TEST(Guarded, WhatMayHaveBeenWrittenByEtagIsNotWrittenAgain) {
+  World world;
+  constexpr auto kFirst = contracts::Concurrency::kFirstWrite;
+  const std::vector<contracts::TransactionOperation> conditional = {
+      contracts::SetRequest{.key = "a", .etag = "7"},
+      contracts::SetRequest{.key = "a", .options = {.concurrency = kFirst}},
+      contracts::DeleteRequest{.key = "a", .etag = "7"},
+      contracts::DeleteRequest{.key = "a", .options = {.concurrency = kFirst}}};
+  const std::vector<contracts::TransactionOperation> plain = {
+      contracts::SetRequest{.key = "a", .etag = ""}, contracts::DeleteRequest{.key = "a"}};
+  for (const bool transaction : {false, true}) {
+    for (std::size_t i = 0; i < conditional.size(); ++i) {
+      const auto tries = [&](base::Kind kind) {
+        return world.Tries(kind, conditional[i], transaction);
+      };
+      EXPECT_EQ(tries(base::Kind::kUnavailable), 1) << i << transaction;
+      EXPECT_EQ(tries(base::Kind::kTimeout), 1) << i << transaction;
+      EXPECT_EQ(tries(base::Kind::kInternal), 1) << i << transaction;
+      // Nothing was sent, or it was refused.
+      EXPECT_EQ(tries(base::Kind::kUnreachable), 2) << i << transaction;
+      EXPECT_EQ(tries(base::Kind::kExhausted), 2) << i << transaction;
+    }
+    for (const auto& operation : plain) {
+      EXPECT_EQ(world.Tries(base::Kind::kUnavailable, operation, transaction), 2);
+      EXPECT_EQ(world.Tries(base::Kind::kTimeout, operation, transaction), 2);
+    }
+  }
+}
+
 TEST(Guarded, BulksThatCannotBeRepeatedAreNot) {
   World world;
   world.store->failures = 1;
@@ -138,6 +196,9 @@ TEST(Guarded, BulksThatCannotBeRepeatedAreNot) {
   contracts::SetRequest tagged = plain;
   tagged.etag = "7";
   EXPECT_FALSE(world.Set({plain, tagged}));
+  world.store->failures = 1;
+  world.store->kind = base::Kind::kUnreachable;
+  EXPECT_FALSE(world.Set({plain, tagged})) << "one of them may have been written";
   world.store->failures = 1;
   EXPECT_TRUE(world.Set({plain, plain}));
 }
