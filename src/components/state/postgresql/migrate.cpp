@@ -137,8 +137,10 @@ async::Task<base::Status> Upgrade(Script& script, Layout layout, const Tables& t
 
 bool LostARace(std::string_view sqlstate) {
   // "IF NOT EXISTS" looks before it leaps; who leaps second meets these.
+  constexpr std::string_view kDuplicateObject = "42710";  // the type that a table's rows have
   return sqlstate == postgres::kUniqueViolation || sqlstate == postgres::kDuplicateTable ||
-         sqlstate == postgres::kDeadlock || sqlstate == postgres::kSerializationFailure;
+         sqlstate == kDuplicateObject || sqlstate == postgres::kDeadlock ||
+         sqlstate == postgres::kSerializationFailure;
 }
 
 }  // namespace
