@@ -179,7 +179,7 @@ def test_redis_wrong_type_of_key(stack: contextlib.ExitStack, app: HttpApp, serv
         raw("HSET", "app||odd", "data", "1", "version", "words")
         for client in opened.clients:
             fails(client.save, [{"key": "odd", "value": 2}])
-            assert raw("HGET", "app||odd", "data") in (b"1", b"2")
+            assert raw("HGET", "app||odd", "data") == b"1"
         opened.http.save([{"key": "list", "value": 1}])
         assert raw.hash("app||list")["version"] == b"1"
 

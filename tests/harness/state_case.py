@@ -86,7 +86,7 @@ class StateCase:
     def check_error(self, error: StateError, wanted: dict[str, Any]) -> None:
         if self.client.protocol == "http":
             assert (error.http, error.code) == (wanted["http"], wanted["code"]), error
-        elif "grpc" in wanted:
+        else:
             assert error.grpc == wanted["grpc"], error
         message = wanted.get("message", "")
         if self.client.protocol == "http":
