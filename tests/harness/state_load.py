@@ -12,6 +12,7 @@ import grpc
 
 from .daprd import Daprd
 from .load import Load, Wrk
+from .paths import sanitized
 from .poll import wait_for
 from .state_clients import GrpcState, HttpState, StateError
 
@@ -32,11 +33,22 @@ end
 """
 
 
+# Seconds; a call that takes longer has waited for the store to come back.
+QUICK = 2.0 if sanitized() else 0.5
+
+
 @dataclass
 class Probe:
     began: float
     took: float
     error: StateError | BaseException | None
+
+    @property
+    def ended(self) -> float:
+        return self.began + self.took
+
+    def well(self) -> bool:
+        return self.error is None and self.took <= QUICK
 
     def clear(self) -> bool:
         """Done, or refused in Dapr's words."""
@@ -52,14 +64,16 @@ class Probe:
 
 class StateLoad:
     """`with StateLoad(daprd, "redis", seconds) as load:`; `rate` requests a second from 200 connections,
-    so that whatever waits for the store is bounded by them alone."""
+    so that whatever waits for the store is bounded by them alone. What is asked for is a tenth more: wrk's
+    clock and the answers take that."""
 
     CONNECTIONS = 200
 
     def __init__(self, daprd: Daprd, store: str, seconds: float, rate: int = 2000, probers: int = 4):
         self.daprd, self.store, self.seconds = daprd, store, seconds
-        self.pause = self.CONNECTIONS * 1000 // rate
+        self.pause = self.CONNECTIONS * 10000 // (rate * 11)
         self.probes: list[Probe] = []
+        self.waiting: dict[int, float] = {}  # by prober: when the call began that has not ended
         self.memory: list[int] = []
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self._probe, args=(n,)) for n in range(probers)]
@@ -91,6 +105,7 @@ class StateLoad:
             while not self.stop.wait(0.02):
                 count += 1
                 began, error = time.monotonic(), None
+                self.waiting[number] = began
                 try:
                     client = client or make(self.daprd, self.store, stack)
                     if count % 2:
@@ -102,10 +117,21 @@ class StateLoad:
                     if not isinstance(failure, StateError):
                         client = None
                 self.probes.append(Probe(began, time.monotonic() - began, error))
+                del self.waiting[number]
 
     def _watch(self) -> None:
         while not self.stop.wait(0.1):
             self.memory.append(self.daprd.rss_kib())
+
+    def offered(self, seconds: float) -> float:
+        """Operations a second that reach the runtime's component, watched for that time."""
+
+        def count() -> tuple[float, float]:
+            done = self.daprd.metrics().total("dapr_component_state_count", component=self.store)
+            return time.monotonic(), done
+
+        (began, before), _, (ended, after) = count(), time.sleep(seconds), count()
+        return (after - before) / (ended - began)
 
     # What was seen.
     def failed(self, since: float, until: float = float("inf")) -> list[Probe]:
@@ -120,15 +146,17 @@ class StateLoad:
         wait_for(lambda: self.failed(since), seconds, "the fault is felt")
 
     def recovery(self, since: float, seconds: float = 20.0, quiet: float = 1.0) -> float:
-        """Seconds from `since` until the last failing call had begun, once `quiet` seconds went well."""
+        """Seconds from `since`, when the fault was over, to the end of the last call that failed or was slow,
+        once `quiet` seconds went well."""
 
         def last() -> float:
-            return max([probe.began + probe.took for probe in list(self.probes) if probe.error], default=0.0)
+            return max([since, *(probe.ended for probe in list(self.probes) if not probe.well())])
 
         def well() -> bool:
-            # The newest probes began well after the last that failed.
-            good = [p for p in list(self.probes) if p.error is None and p.began > max(last(), since)]
-            return bool(good) and time.monotonic() - max(last(), since) > quiet
+            now, end = time.monotonic(), last()
+            if any(now - began > QUICK for began in list(self.waiting.values())):
+                return False
+            return now - end > quiet and any(p.well() and p.began >= end for p in list(self.probes))
 
         wait_for(well, seconds, f"it recovers; last {[p.error for p in self.probes[-3:]]}")
-        return max(0.0, max((p.began for p in self.probes if p.error), default=since) - since)
+        return last() - since
