@@ -66,8 +66,10 @@ std::vector<Field> DeliveryFields() {
       {.name = "prefetchCount",
        .type = FieldType::kNumber,
        .default_value = "0",
-       .description = "The most messages of a subscription that are here at once; the broker keeps "
-                      "the rest. 0 means 64."},
+       .description =
+           "The most messages of a subscription that are here at once; the broker keeps "
+           "the rest. 0 means 64; with bulkSubscribe twice its maxMessagesCount, from 64 "
+           "to 256. A batch cannot be larger than this."},
       {.name = "autoAck",
        .type = FieldType::kBool,
        .default_value = "false",

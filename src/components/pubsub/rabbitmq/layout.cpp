@@ -22,7 +22,9 @@ namespace {
 
 constexpr int64_t kMaxPriority = 255;
 // In place of "any number": what is here at once is memory of ours.
-constexpr uint16_t kPrefetch = 64;
+constexpr int kPrefetch = 64;
+constexpr int kMostPrefetch = 256;
+constexpr int kDefaultBatch = 100;
 
 std::string TextOf(const Metadata& metadata, std::string_view name) {
   const std::string* found = metadata.FindIgnoreCase(name);
@@ -48,6 +50,17 @@ base::Result<int64_t> NumberOf(const Settings& settings, const Metadata& metadat
 void Limit(Arguments& arguments, int64_t length, int64_t bytes) {
   if (length > 0) arguments.emplace_back("x-max-length", length);
   if (bytes > 0) arguments.emplace_back("x-max-length-bytes", bytes);
+}
+
+// The block makes its batches of what it holds at once: a batch that cannot be here as a whole
+// would wait out its time, each time. Where memory allows it the next one comes together while the
+// app has the first.
+uint16_t PrefetchOf(const Settings& settings, const contracts::SubscribeRequest& request) {
+  if (settings.prefetch > 0) return settings.prefetch;
+  if (!request.bulk) return kPrefetch;
+  const int batch = request.bulk->max_messages > 0 ? request.bulk->max_messages : kDefaultBatch;
+  if (batch >= kMostPrefetch) return kMostPrefetch;
+  return static_cast<uint16_t>(std::clamp(2 * batch, kPrefetch, kMostPrefetch - 1));
 }
 
 struct QueueKind {
@@ -141,7 +154,7 @@ base::Result<ConsumerOptions> ConsumerOf(const Settings& settings,
   options.single = settings.single;
   options.acknowledge_always = settings.auto_ack;
   options.requeue = settings.requeue;
-  options.prefetch = settings.prefetch > 0 ? settings.prefetch : kPrefetch;
+  options.prefetch = PrefetchOf(settings, request);
   options.hold = settings.hold;
   options.reconnect_wait = settings.connection.reconnect_wait;
   options.topology.exchanges.push_back(ExchangeOf(settings, request.topic));

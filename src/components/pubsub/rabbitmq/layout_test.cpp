@@ -77,6 +77,24 @@ TEST(Layout, Lasting) {
   EXPECT_EQ(handler.data(), std::vector<std::string>{"yes"});
 }
 
+TEST(Layout, WhatIsHereAtOnce) {
+  const auto prefetch = [](Entries entries, std::optional<int> batch) {
+    contracts::SubscribeRequest request{.topic = "t"};
+    if (batch) request.bulk = contracts::BulkSubscribeOptions{.max_messages = *batch};
+    entries.push_back({"consumerID", "g"});
+    return ConsumerOf(*Read(std::move(entries)), request)->prefetch;
+  };
+  EXPECT_EQ(prefetch({}, std::nullopt), 64);
+  // A batch must fit, or each would wait for messages that cannot come.
+  EXPECT_EQ(prefetch({}, 0), 200);
+  EXPECT_EQ(prefetch({}, 1), 64);
+  EXPECT_EQ(prefetch({}, 40), 80);
+  EXPECT_EQ(prefetch({}, 200), 255);
+  EXPECT_EQ(prefetch({}, 255), 255);
+  EXPECT_EQ(prefetch({}, INT32_MAX), 256);
+  EXPECT_EQ(prefetch({{"prefetchCount", "7"}}, 0), 7);
+}
+
 TEST(Layout, LimitsOfASubscription) {
   Handler handler;
   TestPubSub pubsub({{"deletedWhenUnused", "false"}, {"maxLen", "7"}});
