@@ -85,7 +85,13 @@ std::vector<Field> DeliveryFields() {
        .default_value = "10m",
        .description = "How long messages that were pulled are kept for an app that is away before "
                       "they go back to the queue. Must be well below the broker's "
-                      "`consumer_timeout` (30 minutes unless changed)."},
+                      "`consumer_timeout` (30 minutes unless changed). A quorum queue counts this "
+                      "return against "
+                      "its `delivery-limit` (20 unless changed from RabbitMQ 4.0 on): once in an "
+                      "absence that is longer, again and again while something in front of the app "
+                      "refuses deliveries in its place. What had not been pulled is not touched. "
+                      "Where absences are long, raise this time and `consumer_timeout`, or the "
+                      "limit, or lower `prefetchCount`."},
       {.name = "publishMessagePropertiesToMetadata",
        .type = FieldType::kBool,
        .default_value = "false",
