@@ -54,7 +54,10 @@ const contracts::Descriptor& Descriptor() {
           "broker sends without acknowledgement (20 with mosquitto) and the broker keeps the rest; "
           "because the connection is shared, it then sends nothing to other subscriptions of the "
           "component either. The broker does not tell how much it keeps, so what waits is counted "
-          "up to that many. With QoS 0 up to 1000 messages or 8 MiB wait for a subscription; what "
+          "up to that many. A batch of `bulkSubscribe` cannot be larger than that either, and one "
+          "that is asked to be larger waits out its maxAwaitDurationMs each time: set "
+          "maxMessagesCount to it or less, or the broker's `max_inflight_messages` higher. With "
+          "QoS 0 up to 1000 messages or 8 MiB wait for a subscription; what "
           "comes beyond them is dropped. A message of more than 64 MiB cannot be received. "
           "Subscription metadata: `unsubscribeOnClose`, to have the broker forget the subscription "
           "when it ends. Publish metadata: `retain`. Message metadata: `retained`.",
