@@ -1,14 +1,24 @@
 """Bulk subscriptions: batches in one call, settled entry by entry."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from harness.daprd import Daprd
-from harness.poll import wait_for
-from harness.subscriber import IN_MEMORY, Event, GrpcSubscriber, HttpSubscriber, publish, subscription
+pytest.importorskip("yaml")
+from harness.brokers import Brokers, compiled_in, unique  # noqa: E402
+from harness.daprd import Daprd  # noqa: E402
+from harness.poll import wait_for  # noqa: E402
+from harness.subscriber import (  # noqa: E402
+    IN_MEMORY,
+    Event,
+    GrpcSubscriber,
+    HttpSubscriber,
+    publish,
+    subscription,
+)
 
 BULK = {"enabled": True, "maxMessagesCount": 10, "maxAwaitDurationMs": 300}
 
@@ -50,6 +60,12 @@ def subscriber() -> Iterator[HttpSubscriber]:
     app.answer = lambda event: statuses(event, {}) if event.path != "/dead" else None
     with app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Brokers]:
+    with Brokers() as all_brokers:
+        yield all_brokers
 
 
 def subscribed(daprd: Daprd) -> None:
@@ -169,3 +185,35 @@ def test_grpc_app() -> None:
         entry = request.entries[0]
         assert entry.cloud_event.type == "com.dapr.event.sent" and entry.content_type == ""
         assert entry.cloud_event.extensions["topic"] == "orders"
+
+
+# The brokers for which the runtime makes the batches. Mosquitto hands out no more than 20 at once.
+FULL = [
+    (name, bulk)
+    for name in compiled_in()
+    for bulk in ({"maxMessagesCount": 10}, {})
+    if name in ("redis", "rabbitmq") or name == "mqtt3" and bulk
+]
+
+
+@pytest.mark.parametrize("name, bulk", FULL, ids=lambda value: value if isinstance(value, str) else str(len(value)))
+def test_batches_are_full(
+    brokers: Brokers, subscriber: HttpSubscriber, stack: contextlib.ExitStack, name: str, bulk: dict[str, int]
+) -> None:
+    """A batch goes when it is full, also one of the default size: its time is longer than the test."""
+    size = bulk.get("maxMessagesCount", 100)
+    topic = unique("batch")
+    resources = {
+        "ps.yaml": brokers[name].component(unique("g"), away=True),
+        "s.yaml": subscription(
+            topic, "/batch", bulkSubscribe={"enabled": True, "maxAwaitDurationMs": 60_000, **bulk}
+        ),
+    }
+    daprd = stack.enter_context(Daprd(unique("app"), app=subscriber, resources=resources))
+    wait_for(lambda: len(daprd.get("/v1.0/metadata").json()["subscriptions"]) == 1)
+    wait_for(lambda: daprd.metrics().total("dapr_shared_paused_subscriptions") == 0)
+    for number in range(2 * size):
+        publish(daprd, number, topic)
+    wait_for(lambda: len(subscriber.events) == 2, 10, f"{2 * size} messages in two calls")
+    assert [len(entries(event)) for event in subscriber.events] == [size, size]
+    assert sorted(numbers(subscriber, "/batch")) == list(range(2 * size))
