@@ -15,8 +15,8 @@ using std::chrono::seconds;
 namespace {
 
 constexpr int kDefaultBatch = 80;
-// librdkafka leaves the group if nobody looks into the queue for long.
-constexpr seconds kLongestSleep(60);
+// librdkafka leaves the group if nobody looks into the queue for its poll interval.
+constexpr int kLooksInInterval = 5;
 constexpr milliseconds kLeaveTime(2000);
 constexpr milliseconds kFinalCommit(1500);
 constexpr milliseconds kAskTopic(3000);
@@ -54,6 +54,7 @@ async::Task<base::Status> Consumer::Open(const contracts::Call& call) {
   }
   Settings::Options own = settings.consumer;
   own.emplace_back("group.id", settings.group);
+  own.emplace_back("max.poll.interval.ms", std::to_string(settings.poll_interval.count()));
   CO_ASSIGN_OR_RETURN(client_,
                       Client::Make(RD_KAFKA_CONSUMER, settings, own,
                                    RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT));
@@ -140,7 +141,8 @@ async::Task<void> Consumer::Serve() {
     while (EventPtr event{rd_kafka_queue_poll(client_->queue(), 0)}) ServeEvent(std::move(event));
     for (const auto& [key, partition] : partitions_) partition->news.Pulse();
     if (stop_serving_.canceled()) break;
-    const async::TimePoint later = async::Loop::Current()->After(kLongestSleep);
+    const async::TimePoint later =
+        async::Loop::Current()->After(options_.settings->poll_interval / kLooksInInterval);
     const async::Context context(later, &stop_serving_);
     co_await client_->bell().Rung(context);
   }

@@ -249,9 +249,9 @@ base::Status ReadConsumer(const Properties& properties, Settings& settings) {
                         Millis(session, seconds(1), std::chrono::minutes(30)));
   consumer.emplace_back("heartbeat.interval.ms",
                         Millis(beat, milliseconds(100), std::chrono::minutes(10)));
-  consumer.emplace_back("max.poll.interval.ms",
-                        Millis(std::max<nanoseconds>(session, std::chrono::minutes(5)), seconds(1),
-                               std::chrono::hours(1)));
+  // librdkafka takes none that is shorter than the session.
+  settings.poll_interval = std::clamp(std::chrono::duration_cast<milliseconds>(session),
+                                      settings.poll_interval, milliseconds(std::chrono::hours(1)));
   consumer.emplace_back("enable.auto.commit", "false");
   consumer.emplace_back("enable.auto.offset.store", "false");
   // Where to begin is decided by the subscription. This is for offsets that the broker has thrown

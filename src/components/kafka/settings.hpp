@@ -42,6 +42,8 @@ struct Settings {
   bool from_oldest = false;
   bool idempotent = true;  // the broker removes doubles of what is sent again
   std::chrono::nanoseconds dial_timeout{};
+  // The group drops a member that has not looked for messages for so long; paused ones look too.
+  std::chrono::milliseconds poll_interval = std::chrono::minutes(5);
   Retry retry;
   std::shared_ptr<const HeaderRules> headers;
   // Options of librdkafka; with secrets, so never to be logged.

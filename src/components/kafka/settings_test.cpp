@@ -40,6 +40,8 @@ TEST(KafkaSettings, Defaults) {
   auto consumer = Map(settings.consumer);
   EXPECT_EQ(consumer["session.timeout.ms"], "10000");
   EXPECT_EQ(consumer["heartbeat.interval.ms"], "3000");
+  EXPECT_EQ(settings.poll_interval, std::chrono::minutes(5));
+  EXPECT_EQ((*Read({{"sessionTimeout", "20m"}}))->poll_interval, std::chrono::minutes(20));
   EXPECT_EQ(consumer["partition.assignment.strategy"], "range");
 }
 

@@ -294,6 +294,56 @@ TEST(KafkaConsumer, APauseLongerThanTheSession) {
   });
 }
 
+// The member of an app that is away for longer than the group waits for a member that does not look
+// for messages: it stays, so that nothing is dealt to others.
+TEST(KafkaConsumer, APauseLongerThanThePollInterval) {
+  SharedBroker().CreateTopic("longer", 2);
+  Play(+[]() -> async::Task<void> {
+    const Entries entries = Plain(Fresh("g"), {{"sessionTimeout", "6s"}});
+    const auto read =
+        components::kafka::ReadSettings(config::Properties("test", Entries(entries)), true);
+    EXPECT_TRUE(read);
+    auto settings = std::make_shared<components::kafka::Settings>(**read);
+    EXPECT_EQ(settings->poll_interval, std::chrono::minutes(5));
+    settings->poll_interval = milliseconds(6000);
+    Subscriber first;
+    first.shut = true;
+    const contracts::Call call = In(milliseconds(20'000));
+    auto made = co_await components::kafka::Consumer::Start(
+        call, {.settings = settings,
+               .topics = {"longer"},
+               .handler = &first,
+               .pool = std::make_shared<async::BlockingPool>(1)});
+    EXPECT_TRUE(made);
+    Member other;
+    Subscriber second;
+    EXPECT_TRUE(co_await other.Init(entries));
+    co_await other.Subscribe("longer", second);
+    // Each has one of the two; which is up to the group.
+    for (const int partition : {0, 1}) co_await other.Put("longer", partition, "held");
+    co_await first.Await(1);
+    co_await second.Await(1);
+    const std::string own = *first.got.front().metadata.Find("__partition");
+    (*made)->Pause();
+    for (int i = 0; i < 20; ++i) co_await other.Put("longer", i % 2, std::to_string(i));
+    co_await second.Await(11);
+    co_await Wait(milliseconds(8000));
+    EXPECT_EQ(first.got.size(), 1U);
+    EXPECT_EQ(second.got.size(), 11U);
+    EXPECT_EQ(second.Data(own).size(), 0U) << "the group has dealt anew";
+    const auto start = async::Clock::now();
+    (*made)->Resume();
+    first.Open();
+    co_await first.Await(11);
+    EXPECT_LT(async::Clock::now() - start, milliseconds(1000));
+    EXPECT_EQ(first.Data(own).size(), 11U);
+    EXPECT_EQ(first.CountOf("held"), 1U);
+    co_await other.End();
+    const contracts::Call end = In(milliseconds(2000));
+    co_await (*made)->Close(end);
+  });
+}
+
 TEST(KafkaConsumer, BeginsAtTheOldestIfToldSo) {
   Play(+[]() -> async::Task<void> {
     Member member;
