@@ -5,19 +5,13 @@
 #include "base/strings.hpp"
 #include "runtime/control_plane.hpp"
 #include "runtime/identity.hpp"
+#include "runtime/identity_book.hpp"
 #include "runtime/instance.hpp"
 
 namespace runtime {
 namespace {
 
 using std::chrono::milliseconds;
-
-// The control plane speaks TLS to apps that have an identity, unless --enable-mtls says no.
-bool Secured(const config::Options& options, const InstanceConfig& config) {
-  if (!config.identity) return false;
-  return config.secure_peers ||
-         (options.mode == config::Mode::kKubernetes && !options.enable_mtls_given);
-}
 
 }  // namespace
 
@@ -33,7 +27,7 @@ ControlLinks::ControlLinks(const Services& services, const InstanceConfig& confi
                            telemetry::InstanceMetrics& metrics)
     : services_(services) {
   const config::Options& options = services.options;
-  if (Secured(options, config)) {
+  if (config.identity && SecuresControlPlane(options, config.secure_peers)) {
     placement_tls_.source = config.identity->ControlPlaneTls("dapr-placement");
     scheduler_tls_.source = config.identity->ControlPlaneTls("dapr-scheduler");
   }

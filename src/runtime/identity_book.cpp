@@ -16,6 +16,10 @@ bool SecuresPeers(const config::Options& options, const config::Configuration& c
          configuration.mtls.enabled.value_or(true);
 }
 
+bool SecuresControlPlane(const config::Options& options, bool secure_peers) {
+  return secure_peers || options.mode == config::Mode::kKubernetes;
+}
+
 IdentityBook::IdentityBook(const Services& services)
     : services_(services),
       anchors_(TrustAnchors::Make(services.loops.at(0), telemetry::Log("dapr.runtime.security"))) {}

@@ -24,6 +24,10 @@ bool NeedsIdentity(const config::Options& options);
 /// --mtls-auto, where there is a sentry and the Configuration does not turn mTLS off.
 bool SecuresPeers(const config::Options& options, const config::Configuration& configuration);
 
+/// Whether an app's lines to placement and the scheduler are TLS: in Kubernetes mode they are
+/// whatever the flags say, as the control plane expects there; elsewhere as towards peers.
+bool SecuresControlPlane(const config::Options& options, bool secure_peers);
+
 class IdentityBook {
  public:
   struct App {

@@ -1,6 +1,7 @@
 #include "runtime/identity.hpp"
 
 #include "net/spiffe_check.hpp"
+#include "runtime/identity_book.hpp"
 #include "runtime/identity_test_util.hpp"
 
 namespace runtime {
@@ -207,6 +208,17 @@ TEST(Identity, IsCountedFromTheStart) {
     EXPECT_EQ(all.size(), 2U) << "one failure, one success";
     co_await world.Close();
   });
+}
+
+TEST(IdentityBook, LinesToTheControlPlaneAreTlsInKubernetesWhateverTheFlagSays) {
+  config::Options options;
+  EXPECT_FALSE(SecuresControlPlane(options, false));
+  EXPECT_TRUE(SecuresControlPlane(options, true));
+  options.mode = config::Mode::kKubernetes;
+  EXPECT_TRUE(SecuresControlPlane(options, false));
+  options.enable_mtls_given = true;  // --enable-mtls=false
+  EXPECT_FALSE(SecuresPeers(options, {}));
+  EXPECT_TRUE(SecuresControlPlane(options, false));
 }
 
 }  // namespace

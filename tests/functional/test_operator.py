@@ -169,6 +169,17 @@ def test_another_service_is_not_taken_for_the_operator(plane: ControlPlane) -> N
         daprd.kill()
 
 
+def test_enable_mtls_is_about_peers_alone(plane: ControlPlane) -> None:
+    """The lines to placement and the scheduler are TLS also where the flag says no: here they are refused by
+    who answers, and not by how."""
+    lines = (f"--placement-host-address={plane.operator.address}",
+             f"--scheduler-host-address={plane.operator.address}")  # fmt: skip
+    with plane.daprd("flagged", flags=("--enable-mtls=false", *lines)) as daprd:
+        for name in ("placement", "scheduler"):
+            wanted = f'dapr-operator", expected "spiffe://cluster.local/ns/dapr-system/dapr-{name}"'
+            wait_for(lambda wanted=wanted: daprd.logged(wanted), 10, wanted)
+
+
 # === changes ===
 
 
