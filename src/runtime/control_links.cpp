@@ -28,8 +28,9 @@ ControlLinks::ControlLinks(const Services& services, const InstanceConfig& confi
     : services_(services) {
   const config::Options& options = services.options;
   if (config.identity && SecuresControlPlane(options, config.secure_peers)) {
-    placement_tls_.source = config.identity->ControlPlaneTls("dapr-placement");
-    scheduler_tls_.source = config.identity->ControlPlaneTls("dapr-scheduler");
+    identity_ = config.identity;
+    placement_tls_ = config.identity->ControlPlaneTls("dapr-placement");
+    scheduler_tls_ = config.identity->ControlPlaneTls("dapr-scheduler");
   }
   ControlPlane& plane = *services.control_plane;
   if (!options.placement_addresses.empty()) {
@@ -43,7 +44,7 @@ ControlLinks::ControlLinks(const Services& services, const InstanceConfig& confi
         std::move(out), plane.http(),
         [this](const async::Context& context) {
           return services_.control_plane->Locate(
-              services_, context, services_.options.placement_addresses, placement_tls_.source);
+              services_, context, services_.options.placement_addresses, placement_tls_);
         },
         nullptr, &metrics, telemetry::Log("dapr.runtime.actor").WithAppId(config.app_id));
   }
@@ -56,8 +57,7 @@ ControlLinks::ControlLinks(const Services& services, const InstanceConfig& confi
                                   .times = {}},
         plane.http(),
         [this](const async::Context& context, const std::string& address) {
-          return services_.control_plane->Locate(services_, context, {address},
-                                                 scheduler_tls_.source);
+          return services_.control_plane->Locate(services_, context, {address}, scheduler_tls_);
         },
         telemetry::Log("dapr.runtime.scheduler").WithAppId(config.app_id));
   }
@@ -67,10 +67,11 @@ ControlLinks::~ControlLinks() = default;
 
 void ControlLinks::Start(uint16_t internal_port) {
   if (closed_ || std::exchange(started_, true)) return;
-  // What the first connections are made with, so that the first look finds a change since.
-  Changed(placement_tls_);
-  Changed(scheduler_tls_);
-  if (placement_tls_.source) services_.control_plane->Add(*this);
+  if (identity_) {
+    // What the first connections are made with, so that the first look finds a change since.
+    trusted_ = identity_->trusted();
+    services_.control_plane->Add(*this);
+  }
   const std::string& host = services_.host_address;
   const bool v6 = host.find(':') != std::string::npos;
   if (placement_) {
@@ -87,22 +88,22 @@ async::Task<void> ControlLinks::Close(const async::Context& context) {
   if (placement_) co_await placement_->Close();
 }
 
-bool ControlLinks::Changed(Tls& tls) const {
-  if (!tls.source) return false;
-  auto now = tls.source->Current();
+bool ControlLinks::AnchorsChanged() {
+  auto now = identity_->trusted();
+  if (now == trusted_) return false;
   // An identity that is not usable now lets those that stand do so.
-  if (!now || *now == tls.seen) return false;
-  const bool first = tls.seen == nullptr;
-  tls.seen = std::move(*now);
-  if (first) return false;
-  services_.control_plane->http().RenewTls(
-      [&](const http::Origin& origin) { return origin.tls_source == tls.source; });
-  return true;
+  if (!placement_tls_->Current()) return false;
+  const auto before = std::exchange(trusted_, std::move(now));
+  return before->pem != trusted_->pem;
 }
 
 void ControlLinks::FollowTls() {
-  if (Changed(placement_tls_) && placement_) placement_->Reconnect();
-  if (Changed(scheduler_tls_) && scheduler_) scheduler_->Reconnect();
+  if (!AnchorsChanged()) return;
+  services_.control_plane->http().RenewTls([this](const http::Origin& origin) {
+    return origin.tls_source == placement_tls_ || origin.tls_source == scheduler_tls_;
+  });
+  if (placement_) placement_->Reconnect();
+  if (scheduler_) scheduler_->Reconnect();
 }
 
 blocks::meta::ActorRuntime ControlLinks::actor_runtime() const {

@@ -15,10 +15,12 @@
 #include "control/scheduler/client.hpp"
 #include "net/tls.hpp"
 #include "runtime/services.hpp"
+#include "runtime/trust_anchors.hpp"
 #include "telemetry/dapr_metrics.hpp"
 
 namespace runtime {
 
+class Identity;
 struct InstanceConfig;
 
 class ControlLinks {
@@ -34,7 +36,8 @@ class ControlLinks {
   /// Ends all; jobs in hand have until the context's end. Must be awaited before destruction; more
   /// than once is fine.
   async::Task<void> Close(const async::Context& context);
-  /// Moves the connections over if anchors or the certificate have changed since they were made.
+  /// Moves the connections over if the trust anchors have changed since they were made. A renewed
+  /// certificate leaves them alone: the next ones are made with it.
   void FollowTls();
 
   /// Null where no address is given. The pointers are for any thread.
@@ -47,18 +50,16 @@ class ControlLinks {
   std::optional<std::vector<std::string>> scheduler_addresses() const;
 
  private:
-  // TLS towards one of the services, and what it was when the connections were made.
-  struct Tls {
-    std::shared_ptr<const net::TlsSource> source;
-    std::shared_ptr<const net::TlsContext> seen;
-  };
   ControlLinks(const Services& services, const InstanceConfig& config,
                telemetry::InstanceMetrics& metrics);
-  bool Changed(Tls& tls) const;
+  bool AnchorsChanged();
 
   const Services& services_;
-  Tls placement_tls_;
-  Tls scheduler_tls_;
+  // Null where the connections are plain.
+  std::shared_ptr<const Identity> identity_;
+  std::shared_ptr<const net::TlsSource> placement_tls_;
+  std::shared_ptr<const net::TlsSource> scheduler_tls_;
+  std::shared_ptr<const TrustAnchors::Snapshot> trusted_;  // when the connections were made
   std::unique_ptr<control::PlacementClient> placement_;
   std::unique_ptr<control::SchedulerClient> scheduler_;
   bool started_ = false;

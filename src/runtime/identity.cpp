@@ -57,6 +57,8 @@ net::TlsPeerCheck Logged(net::TlsPeerCheck check, telemetry::Log log) {
 struct Identity::Current {
   std::shared_ptr<const net::TlsContext> server;
   std::shared_ptr<const net::TlsContext> client;  // without a check of who the peer is
+  std::shared_ptr<const TrustAnchors::Snapshot> anchors;
+  base::WallTime begins;
   base::WallTime ends;
 };
 
@@ -253,6 +255,8 @@ base::Status Identity::Rebuild() {
                                                           .identity = svid_,
                                                           .alpn = {"h2"},
                                                           .require_alpn = true}));
+  next->anchors = anchors;
+  next->begins = leaf_.not_before;
   next->ends = leaf_.not_after;
   covered_ = net::ChainLeadsTo(svid_.certificate_chain_pem, anchors->lasting);
   anchors_version_ = anchors->version;
@@ -428,6 +432,14 @@ bool Identity::Secures(const http::Origin& origin) const {
 std::string_view Identity::own_id() const {
   const std::string* id = own_id_.load(std::memory_order_acquire);
   return id ? std::string_view(*id) : std::string_view();
+}
+
+std::shared_ptr<const TrustAnchors::Snapshot> Identity::trusted() const {
+  {
+    std::lock_guard lock(mutex_);
+    if (current_) return current_->anchors;
+  }
+  return anchors_->Current();
 }
 
 std::optional<base::WallTime> Identity::ends() const {

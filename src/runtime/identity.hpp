@@ -89,6 +89,8 @@ class Identity final : public blocks::invoke::PeerSecurity,
   /// Empty until there is a certificate. Stays good for as long as this object.
   std::string_view own_id() const override;
 
+  /// Whom connections that are made now trust. Never null.
+  std::shared_ptr<const TrustAnchors::Snapshot> trusted() const;
   /// When the certificate ends; none while there is none.
   std::optional<base::WallTime> ends() const;
   /// Whether an origin is secured by this identity.

@@ -34,8 +34,10 @@ std::shared_ptr<const TrustAnchors::Snapshot> TrustAnchors::Current() const {
 void TrustAnchors::Rebuild(std::string source) {
   auto next = std::make_shared<Snapshot>();
   next->lasting = base::Join(newest_, "");
-  next->pem = next->lasting;
-  for (const Leaving& leaving : leaving_) next->pem += leaving.certificate;
+  std::vector<std::string> all = newest_;
+  for (const Leaving& leaving : leaving_) all.push_back(leaving.certificate);
+  std::sort(all.begin(), all.end());
+  next->pem = base::Join(all, "");
   next->version = current_->version + 1;
   next->removals = current_->removals;
   next->source = std::move(source);

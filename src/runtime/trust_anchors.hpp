@@ -25,7 +25,7 @@ namespace runtime {
 class TrustAnchors : public std::enable_shared_from_this<TrustAnchors> {
  public:
   struct Snapshot {
-    std::string pem;        // all that is trusted now; empty until the first Publish
+    std::string pem;        // all that is trusted now, the same text for the same set
     std::string lasting;    // without what is about to go; the same as `pem` most of the time
     uint64_t version = 0;   // another one for each change of this object
     uint64_t removals = 0;  // how many times anchors have gone for good

@@ -10,6 +10,7 @@ import pytest
 from harness.daprd import Daprd
 from harness.placement import Placement
 from harness.poll import wait_for
+from harness.ports import established
 from harness.scheduler import Scheduler
 from harness.sentry import Root, Sentry
 from harness.shared import Shared
@@ -31,7 +32,8 @@ def plain(placement: Placement) -> Iterator[Daprd]:
 
 @pytest.fixture(scope="module")
 def sentry() -> Iterator[Sentry]:
-    with Sentry() as server:
+    # Renewals come every few seconds.
+    with Sentry(ttl="8s") as server:
         yield server
 
 
@@ -116,8 +118,13 @@ def test_apps_of_one_process_are_own_hosts(stack, sentry: Sentry, secure: Placem
         assert len(shared.daprd.logged("Connected to placement", app_id=name)) == 1
 
 
-def test_who_is_not_placement_is_refused(stack, sentry: Sentry) -> None:  # noqa: ANN001
-    other = stack.enter_context(Scheduler(sentry))
+@pytest.fixture(scope="module")
+def other(sentry: Sentry) -> Iterator[Scheduler]:
+    with Scheduler(sentry) as server:
+        yield server
+
+
+def test_who_is_not_placement_is_refused(stack, sentry: Sentry, other: Scheduler) -> None:  # noqa: ANN001
     flags = [*sentry.flags(), f"--placement-host-address={other.address}"]
     daprd = stack.enter_context(Daprd("lost", flags=flags))
     wait_for(lambda: daprd.metrics().total(FAILED) >= 3, 15, "attempts")
@@ -127,17 +134,23 @@ def test_who_is_not_placement_is_refused(stack, sentry: Sentry) -> None:  # noqa
     assert f"unexpected SPIFFE ID: {ids[0]}, expected {ids[1]}" in line
 
 
-def test_new_anchors_move_the_connection(
-    stack, sentry: Sentry, secure: Placement, tmp_path: pathlib.Path  # noqa: ANN001
+def test_renewals_leave_connections_alone_and_new_anchors_move_them(
+    stack, sentry: Sentry, secure: Placement, other: Scheduler, tmp_path: pathlib.Path  # noqa: ANN001
 ) -> None:
     anchors = tmp_path / "anchors.pem"
     anchors.write_text(sentry.root.pem)
-    flags = [*sentry.flags(trust_anchors_file=str(anchors)), secure.flag]
+    flags = [*sentry.flags(trust_anchors_file=str(anchors)), secure.flag, other.flag]
     daprd = stack.enter_context(Daprd("mover", flags=flags))
     becomes(daprd, "connected")
+    before = wait_for(lambda: established(other.port), 15, "the scheduler's connection")
+    # The second one is long after whatever would have followed the first.
+    wait_for(lambda: len(daprd.logged("Identity certificate renewed")) >= 2, 20, "renewals")
+    assert secure.reported("mover") == 1
+    assert established(other.port) == before
     scratch = tmp_path / "next.pem"
     scratch.write_text(sentry.root.pem + Root.make(tmp_path / "next").pem)
     scratch.replace(anchors)
     wait_for(lambda: secure.reported("mover") == 2, 15, "a second connection")
     becomes(daprd, "connected")
+    wait_for(lambda: (now := established(other.port)) and not now & before, 15, "the scheduler's second one")
     assert not away(daprd)

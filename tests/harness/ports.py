@@ -1,6 +1,8 @@
-"""Ports nobody uses, below the kernel's ephemeral range so that no outgoing connection takes one."""
+"""Ports nobody uses, below the kernel's ephemeral range so that no outgoing connection takes one; and who
+is connected to one."""
 
 import os
+import pathlib
 import random
 import socket
 
@@ -23,3 +25,9 @@ def free_port(host: str = "127.0.0.1") -> int:
         _given.add(port)
         return port
     raise AssertionError("no free port found")
+
+
+def established(port: int) -> set[str]:
+    """The near ends of the connections over IPv4 to this port."""
+    rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"}
