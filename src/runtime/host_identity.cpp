@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "runtime/host.hpp"
 #include "runtime/identity.hpp"
+#include "runtime/operator_source.hpp"
 
 namespace runtime {
 namespace {
@@ -100,12 +101,15 @@ void Host::RenewPeers(const std::string& app_id, Renew which) {
     return;
   }
   for (int i = 0; i < loops_.size(); ++i) {
-    loops_.at(i).Post([this, app_id] {
+    loops_.at(i).Post([this, app_id, home = i == 0] {
       const auto& table = Here();
       const auto instance = table ? table->ById(app_id, "") : nullptr;
       if (!instance || !instance->config().identity) return;
       clients_->Here().RenewTls(
           [&](const http::Origin& origin) { return instance->config().identity->Secures(origin); });
+      const auto& source = instance->config().operator_source;
+      // Its streams have no end of their own.
+      if (home && source) source->Reconnect();
     });
   }
 }

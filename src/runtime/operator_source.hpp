@@ -34,6 +34,8 @@ class OperatorSource {
   async::Task<base::Result<Description>> Load(const async::Context& context);
   /// From now on the Instance gets what changes.
   void Follow(std::weak_ptr<Instance> instance);
+  /// Another connection instead of the one that is: who vouched for it is no longer trusted.
+  void Reconnect() { client_.Reconnect(); }
   /// Must be awaited before destruction.
   async::Task<void> Close();
 

@@ -15,7 +15,8 @@ from harness.http_app import HttpApp
 from harness.kube_api import missing
 from harness.operator_process import ControlPlane
 from harness.poll import wait_for
-from harness.ports import free_port
+from harness.ports import established, free_port
+from harness.sentry import Root
 from harness.subscriber import HttpSubscriber, publish
 from harness.yamls import shared_app
 
@@ -347,6 +348,20 @@ def test_every_app_of_a_process_has_its_own(plane: ControlPlane) -> None:
         plane.component("multi-new-c", "state.in-memory", namespace="bank")
         wait_for(lambda: stores("multi-c") == {"multi-c-store", "multi-new-c"})
         assert stores("multi-a") == {"multi-a-store"}
+
+
+def test_a_root_that_goes_takes_the_connection_along(plane: ControlPlane, tmp_path: pathlib.Path) -> None:
+    file, scratch = tmp_path / "anchors.pem", tmp_path / "scratch"
+    file.write_text(plane.anchors + Root.make(tmp_path / "gone").pem)
+    port = plane.operator.port
+    with plane.daprd("moved", flags=(f"--trust-anchors-file={file}",)) as daprd:
+        before = wait_for(lambda: established(port), 10, "the streams' connection")
+        scratch.write_text(plane.anchors)
+        scratch.replace(file)
+        wait_for(lambda: (now := established(port)) and not now & before, 30, "another connection, and one only")
+        plane.component("moved-store", "state.in-memory", scopes=["moved"])
+        wait_for(lambda: "moved-store" in components(daprd))
+        assert not daprd.logged("Error from operator stream")
 
 
 # === the operator is away ===

@@ -133,6 +133,7 @@ async::Task<void> OperatorClient::Run() {
   const async::Context context = gate_.context();
   Backoff backoff(options_.times.retry, options_.times.max_retry);
   while (!gate_.closing()) {
+    const auto token = interrupt_.token();
     base::Error error(base::Kind::kUnreachable, "the operator has no address");
     const async::TimePoint began = async::Loop::Current()->now();
     auto origins =
@@ -142,11 +143,12 @@ async::Task<void> OperatorClient::Run() {
     } else if (!origins->empty()) {
       const http::Origin& origin = (*origins)[next_address_++ % origins->size()];
       OperatorSession session(*this, grpc::Channel(http_, origin, options_.address, kMaxMessage));
-      error = co_await session.Follow(context);
+      error = co_await session.Follow(async::Context(async::kForever, token.get()));
       co_await session.Close();
       http_.Forget(origin);
     }
     if (gate_.closing()) co_return;
+    if (token->canceled()) continue;
     // One that lasted was well; one that ends at once again and again is not.
     if (connected_ && async::Loop::Current()->now() - began > options_.times.max_retry) {
       backoff.Reset();

@@ -60,6 +60,9 @@ class OperatorClient {
   async::Task<base::Result<AppResources>> Load(const async::Context& context);
   /// Begins to follow changes. After Load.
   void Watch(Apply apply);
+  /// Ends the streams, and with them the connection, and begins anew with another at once: whom to
+  /// trust has changed. What happens meanwhile is found by the list that follows.
+  void Reconnect() { interrupt_.Fire(); }
   /// Ends it. Must be awaited before destruction.
   async::Task<void> Close(const async::Context& context);
 
@@ -88,6 +91,7 @@ class OperatorClient {
   Troubles troubles_;
   Apply apply_;
   async::Gate gate_;
+  Interrupt interrupt_{gate_};
 };
 
 }  // namespace control

@@ -125,6 +125,7 @@ struct Case {
   async::Task<void> Hung();
   async::Task<void> FollowsEvents();
   async::Task<void> NoticesWhatItMissed();
+  async::Task<void> BeginsAnew();
   async::Task<void> KeepsOnRefusal();
   async::Task<void> OldOperator();
   async::Task<void> StartsFromCache();
@@ -256,6 +257,28 @@ async::Task<void> Case::NoticesWhatItMissed() {
 }
 TEST(OperatorClient, NoticesWhatItMissed) {
   Case().Run(&Case::NoticesWhatItMissed);
+}
+
+async::Task<void> Case::BeginsAnew() {
+  options_.times.retry = options_.times.max_retry = milliseconds(60'000);
+  operator_->Set(kComponent, {Component("a", "x")});
+  EXPECT_TRUE(co_await Load());
+  Watch();
+  co_await Until([&] { return operator_->lists(kComponent) == 2; });
+  EXPECT_EQ(operator_->accepted(), 1);
+  // What no stream tells of is found by the list of the new connection.
+  operator_->Set(kComponent, {Component("b", "x")});
+  client_->Reconnect();
+  EXPECT_EQ(co_await Applied(1), "b=x ");
+  EXPECT_EQ(operator_->accepted(), 2);
+  EXPECT_EQ(operator_->streams(kComponent), 2);
+  EXPECT_TRUE(client_->connected());
+  co_await Until([&] { return http_->connections() == 1; });
+  operator_->Send(kComponent, EventType::kUpdated, Component("b", "z"));
+  EXPECT_EQ(co_await Applied(2), "b=z ");
+}
+TEST(OperatorClient, BeginsAnewAtOnceWithAnotherConnection) {
+  Case().Run(&Case::BeginsAnew);
 }
 
 async::Task<void> Case::KeepsOnRefusal() {

@@ -160,7 +160,7 @@ async::Task<base::Error> OperatorSession::Follow(const async::Context& context) 
     } else {
       auto event = co_await events_.Receive(context.Until(std::min(due, publish)));
       if (context.cancel && context.cancel->canceled()) {
-        co_return base::Error(base::Kind::kCanceled, "the app is stopping");
+        co_return base::Error(base::Kind::kCanceled, "the session is ended");
       }
       if (event) {
         if (event->error) co_return *event->error;

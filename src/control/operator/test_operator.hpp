@@ -39,6 +39,7 @@ class TestOperator {
     EXPECT_TRUE(socket) << socket.error().message;
     listener_ = std::make_unique<net::Listener>(std::move(socket.value()));
     EXPECT_TRUE(listener_->Start(loop, [this](std::unique_ptr<net::Stream> stream) {
+      ++accepted_;
       server_->Serve(std::move(stream), nullptr, nullptr);
     }));
   }
@@ -60,6 +61,7 @@ class TestOperator {
   }
   int lists(ResourceKind kind) { return of(kind).lists; }
   int streams(ResourceKind kind) { return of(kind).streams; }
+  int accepted() const { return accepted_; }  // connections
   const std::string& last_request(ResourceKind kind) { return of(kind).last_request; }
 
   async::Task<void> Stop() {
@@ -112,6 +114,7 @@ class TestOperator {
 
   std::array<Kind, kResourceKinds.size()> kinds_;
   bool hang_ = false;
+  int accepted_ = 0;
   grpc::Service service_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<net::Listener> listener_;
