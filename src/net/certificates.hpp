@@ -19,7 +19,7 @@ base::Result<CertificateRequest> NewCertificateRequest();
 
 /// The first certificate of a chain.
 struct LeafInfo {
-  std::string uri_san;  // first URI subject alternative name, or ""
+  std::string uri_san;  // the only URI subject alternative name, or ""
   base::WallTime not_before;
   base::WallTime not_after;
 };

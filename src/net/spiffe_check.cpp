@@ -7,6 +7,10 @@ namespace net {
 namespace {
 
 std::unexpected<base::Error> Unexpected(const TlsPeer& peer, std::string_view expected) {
+  if (peer.several_uris) {
+    return base::Fail(base::Kind::kUnauthenticated,
+                      "the certificate names more than one URI; a SPIFFE ID must be the only one");
+  }
   if (peer.uri_san.empty()) {
     return base::Fail(base::Kind::kUnauthenticated, "the certificate names no SPIFFE ID");
   }

@@ -42,10 +42,11 @@ struct IoResult {
 
 /// What TLS established; empty strings where it did not.
 struct TlsPeer {
-  std::string alpn;      // "h2", "http/1.1" or ""
-  std::string uri_san;   // first URI subject alternative name of the peer's certificate (SPIFFE id)
-  std::string version;   // "TLSv1.3"
-  bool resumed = false;  // an earlier session was taken up
+  std::string alpn;           // "h2", "http/1.1" or ""
+  std::string uri_san;        // the only URI subject alternative name of the peer's certificate
+  std::string version;        // "TLSv1.3"
+  bool several_uris = false;  // the certificate has more of them
+  bool resumed = false;       // an earlier session was taken up
 };
 
 class Stream {

@@ -185,7 +185,9 @@ async::Task<base::Status> Stream::Handshake(const async::Context& context, bool 
                                       ": the peer names no application protocol (ALPN)"));
   }
   tls_peer_.version = SSL_get_version(ssl_);
-  if (const X509* leaf = SSL_get0_peer_certificate(ssl_)) tls_peer_.uri_san = UriSan(leaf);
+  if (const X509* leaf = SSL_get0_peer_certificate(ssl_)) {
+    tls_peer_.uri_san = UriSan(leaf, &tls_peer_.several_uris);
+  }
   tls_peer_.resumed = SSL_session_reused(ssl_) == 1;
   if (tls_peer_.resumed) {
     if (base::Status allowed = CheckResumed(ssl_, *tls_, tls_peer_); !allowed) {

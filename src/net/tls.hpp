@@ -32,7 +32,7 @@ struct TlsIdentity {
 };
 
 /// Judges the peer's certificate beyond its chain, for example its SPIFFE id. Called during the
-/// handshake on the connection's loop; only `uri_san` of the peer is known then. `chain_verified`
+/// handshake on the connection's loop; only the URIs of the peer are known then. `chain_verified`
 /// is false only where the options waive the chain. A failed Status ends the handshake and its
 /// message becomes part of the error. Must not block.
 using TlsPeerCheck = std::function<base::Status(const TlsPeer& peer, bool chain_verified)>;

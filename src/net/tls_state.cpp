@@ -74,19 +74,24 @@ BIO* NewSocketBio(TlsState* state) {
   return bio;
 }
 
-std::string UriSan(const X509* certificate) {
+std::string UriSan(const X509* certificate, bool* several) {
   std::string out;
+  int count = 0;
   auto* names = static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
     if (name->type != GEN_URI) continue;
+    if (++count > 1) {
+      out.clear();
+      if (several) *several = true;
+      break;
+    }
     const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
     out.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
                static_cast<size_t>(ASN1_STRING_length(uri)));
     // A name with a NUL inside reads differently in C code; it is nobody's name.
     if (out.find('\0') != std::string::npos) out.clear();
-    break;
   }
   GENERAL_NAMES_free(names);
   return out;
@@ -133,7 +138,9 @@ int VerifyPeerChain(X509_STORE_CTX* store, void*) {
   }
   if (tls.check_peer()) {
     TlsPeer peer;
-    if (const X509* leaf = X509_STORE_CTX_get0_cert(store)) peer.uri_san = UriSan(leaf);
+    if (const X509* leaf = X509_STORE_CTX_get0_cert(store)) {
+      peer.uri_san = UriSan(leaf, &peer.several_uris);
+    }
     if (base::Status status = tls.check_peer()(peer, verified); !status) {
       state->refusal = status.error().message;
       X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);

@@ -29,8 +29,9 @@ struct TlsState {
 /// drained the socket.
 BIO* NewSocketBio(TlsState* state);
 
-/// The first URI subject alternative name, or "".
-std::string UriSan(const X509* certificate);
+/// The URI subject alternative name, or "". An id is nobody's where there are more of them: then ""
+/// and `several` is set.
+std::string UriSan(const X509* certificate, bool* several = nullptr);
 
 /// Whether an error of OpenSSL is an alert by which the peer refuses our certificate, or asks for
 /// the one we did not send.

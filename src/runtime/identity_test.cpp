@@ -183,6 +183,10 @@ TEST(Identity, ServersAskForASpiffeId) {
     const auto nameless = co_await net::testing::Shake(server, with(world.ca->Issue({})), "");
     EXPECT_NE(nameless.server.error().message.find("names no SPIFFE ID"), std::string::npos)
         << nameless.server.error().message;
+    const auto two = co_await net::testing::Shake(
+        server, with(world.ca->Issue({.alternative = "URI:spiffe://td/ns/n/a,URI:spiffe://td/b"})),
+        "");
+    EXPECT_NE(two.server.error().message.find("more than one URI"), std::string::npos);
     const auto other = co_await net::testing::Shake(
         server, with(world.ca->Issue({.alternative = "URI:http://td/x"})), "");
     EXPECT_NE(other.server.error().message.find("malformed SPIFFE ID"), std::string::npos);

@@ -175,6 +175,10 @@ def intruders(sentry: Sentry, folder: pathlib.Path) -> dict[str, tuple[ssl.SSLCo
             "certificate is refused: ",
         ),
         "no SPIFFE id": (client(sentry.root.leaf("nobody")), "the certificate names no SPIFFE ID"),
+        "two ids": (
+            client(sentry.root.leaf("two", "spiffe://public/ns/default/near,URI:spiffe://public/ns/default/x")),
+            "the certificate names more than one URI",
+        ),
         "malformed id": (client(sentry.root.leaf("odd", "spiffe://Public/ns/x")), "malformed SPIFFE ID"),
         "other protocol": (client(alpn=["http/1.1"]), "none of our application protocols"),
         "no protocol": (
