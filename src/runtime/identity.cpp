@@ -14,7 +14,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// The wall clock may jump, so that it is looked at again that often.
+// The wall clock may jump, so that it is looked at again that often. Whoever finds by it that the
+// certificate is out of its time wakes the background work.
 constexpr seconds kLookAgain{60};
 constexpr seconds kAfterOthers{1};
 // While sentry stays away it is said again that often.
@@ -122,6 +123,7 @@ std::shared_ptr<Identity> Identity::Make(IdentityOptions options,
 async::Task<base::Status> Identity::Start(async::Duration patience) {
   log_.Info("Fetching initial identity");
   async::Loop& loop = *async::Loop::Current();
+  home_ = &loop;
   const async::TimePoint until = loop.After(patience);
   base::Status got;
   for (;;) {
@@ -153,6 +155,8 @@ async::Task<void> Identity::Run() {
   while (!gate_.closing()) {
     // What changed during a renewal was announced while nobody waited.
     if (!svid_.empty()) NoteAnchors();
+    // Until it is due no more, it is tried again anyway.
+    if (!Due(options_.now())) looks_soon_.store(false);
     const base::WallTime now = options_.now();
     async::TimePoint wake = loop.After(kLookAgain);
     if (Due(now)) {
@@ -304,6 +308,11 @@ void Identity::Succeeded(bool first) {
     std::lock_guard lock(mutex_);
     trouble_.clear();
   }
+  // Sentry's clock is another one than ours: the next certificate would be no better.
+  const base::WallTime now = options_.now();
+  if (now < leaf_.not_before || now >= leaf_.not_after) {
+    next_try_ = loop.After(base::Jitter(options_.retry_most));
+  }
   const std::string until =
       base::StrCat(leaf_.uri_san, ", valid until ", base::FormatRfc3339(leaf_.not_after));
   log_.Info(base::StrCat(first      ? "Security is initialized successfully: "
@@ -368,6 +377,16 @@ base::Error Identity::WhyNone() const {
                      trouble_.empty() ? "sentry has not answered yet" : trouble_);
 }
 
+void Identity::NoteUse(const Current& current) const {
+  const base::WallTime now = options_.now();
+  if (now < current.ends && now >= current.begins) return;
+  if (looks_soon_.exchange(true)) return;
+  home_->Post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && !self->gate_.closing()) self->anchors_->changed().Pulse();
+  });
+}
+
 base::Result<std::shared_ptr<const Identity::Current>> Identity::Usable() const {
   std::shared_ptr<const Current> current;
   {
@@ -379,6 +398,7 @@ base::Result<std::shared_ptr<const Identity::Current>> Identity::Usable() const 
         base::Kind::kUnauthenticated,
         base::StrCat("app ", options_.app_id, " has no identity certificate: ", WhyNone().message));
   }
+  NoteUse(*current);
   if (options_.now() >= current->ends) {
     return base::Fail(
         base::Kind::kUnauthenticated,
@@ -390,7 +410,10 @@ base::Result<std::shared_ptr<const Identity::Current>> Identity::Usable() const 
 
 base::Result<std::shared_ptr<const net::TlsContext>> Identity::ServerTls() const {
   std::lock_guard lock(mutex_);
-  if (current_) return current_->server;
+  if (current_) {
+    NoteUse(*current_);
+    return current_->server;
+  }
   return base::Fail(base::Kind::kUnauthenticated,
                     base::StrCat("app ", options_.app_id, " has no identity certificate yet: ",
                                  trouble_.empty() ? "sentry has not answered" : trouble_));

@@ -117,6 +117,7 @@ class Identity final : public blocks::invoke::PeerSecurity,
   void Count(const telemetry::Family& family, std::string_view reason);
   base::Result<std::shared_ptr<const Current>> Usable() const;
   base::Error WhyNone() const;
+  void NoteUse(const Current& current) const;
 
   const IdentityOptions options_;
   const std::string path_;  // of the SPIFFE id that sentry should give
@@ -132,6 +133,8 @@ class Identity final : public blocks::invoke::PeerSecurity,
   std::shared_ptr<telemetry::AppSeries> series_;
   std::vector<std::pair<const telemetry::Family*, std::string>> uncounted_;
   std::atomic<const std::string*> own_id_{nullptr};
+  async::Loop* home_ = nullptr;                  // set before there is a certificate
+  mutable std::atomic<bool> looks_soon_{false};  // somebody has woken the background work
   mutable std::vector<PerLoop> per_loop_;
 
   // Home loop.

@@ -2,6 +2,7 @@
 
 #include "base/strings.hpp"
 #include "net/spiffe.hpp"
+#include "runtime/clock_watch.hpp"
 
 namespace runtime {
 
@@ -42,6 +43,10 @@ base::Result<std::unique_ptr<IdentityBook>> IdentityBook::Open(const Services& s
 async::Task<base::Result<std::shared_ptr<Identity>>> IdentityBook::Get(const App& app,
                                                                        async::Duration patience,
                                                                        bool must) {
+  if (!std::exchange(watching_, true)) {
+    // Those that wait for anchors look at the clock as well.
+    gate_.Spawn(WatchClock(gate_.context(), [this] { anchors_->changed().Pulse(); }));
+  }
   for (const Entry& entry : entries_) {
     const App& have = entry.app;
     if (have.app_id == app.app_id && have.app_namespace == app.app_namespace &&
@@ -91,6 +96,8 @@ async::Task<void> IdentityBook::CloseUnused() {
 
 async::Task<void> IdentityBook::Close() {
   for (const Entry& entry : entries_) co_await entry.identity->Close();
+  const async::Context patient;
+  co_await gate_.Close(patient);
   co_await anchors_->Close();
   entries_.clear();
 }

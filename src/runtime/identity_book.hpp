@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "async/gate.hpp"
 #include "async/task.hpp"
 #include "base/result.hpp"
 #include "config/configuration.hpp"
@@ -67,6 +68,8 @@ class IdentityBook {
   std::shared_ptr<TrustAnchors> anchors_;
   std::function<void(const std::string& app_id, Renew which)> told_;
   std::vector<Entry> entries_;
+  bool watching_ = false;
+  async::Gate gate_;
 };
 
 }  // namespace runtime

@@ -1,6 +1,12 @@
 #include "runtime/identity.hpp"
 
+#include <sys/timerfd.h>
+
+#include <fstream>
+#include <iterator>
+
 #include "net/spiffe_check.hpp"
+#include "runtime/clock_watch.hpp"
 #include "runtime/identity_book.hpp"
 #include "runtime/identity_test_util.hpp"
 
@@ -67,6 +73,32 @@ TEST(Identity, IsRenewedAtTheMiddleOfItsLife) {
       return world.issuer->asked == 2;
     }));
     EXPECT_NE(*world.identity->ServerTls(), before);
+    co_await world.Close();
+  });
+}
+
+// Nobody tells the background work here that something has happened.
+TEST(Identity, AClockThatIsSetIsNoticedByWhoeverMeetsIt) {
+  net::testing::RunOnLoop([]() -> async::Task<void> {
+    World world;
+    world.issuer->until = seconds(1000);
+    EXPECT_TRUE(co_await world.identity->Start(seconds(1)));
+    // Forward, past the certificate's end: by those who call, or by those who are called.
+    world.issuer->until = seconds(5000);
+    world.ahead = seconds(2000);
+    EXPECT_NE(world.PeerError().message.find("ended at"), std::string::npos);
+    EXPECT_TRUE(co_await world.Until([&] { return world.issuer->asked == 2; }));
+    EXPECT_TRUE(co_await world.Until([&] { return world.PeerError().message == "no error"; }));
+    world.issuer->until = seconds(50'000);
+    world.ahead = seconds(6000);
+    EXPECT_TRUE(world.identity->ServerTls());
+    EXPECT_TRUE(co_await world.Until([&] { return world.issuer->asked == 3; }));
+    EXPECT_EQ(world.PeerError().message, "no error");
+    // Back, before its begin.
+    world.issuer->from = seconds(-5000);
+    world.ahead = seconds(-4000);
+    EXPECT_EQ(world.PeerError().message, "no error") << "it is the peers who judge it";
+    EXPECT_TRUE(co_await world.Until([&] { return world.issuer->asked == 4; }));
     co_await world.Close();
   });
 }
@@ -211,6 +243,42 @@ TEST(Identity, IsCountedFromTheStart) {
     series->Collect(all);
     EXPECT_EQ(all.size(), 2U) << "one failure, one success";
     co_await world.Close();
+  });
+}
+
+// The timer of the wall clock among this process's descriptors.
+int ClockTimer() {
+  for (int fd = 0; fd < 1024; ++fd) {
+    std::ifstream info(base::StrCat("/proc/self/fdinfo/", fd));
+    const std::string text((std::istreambuf_iterator<char>(info)), {});
+    if (text.find("clockid: 0") != std::string::npos) return fd;
+  }
+  return -1;
+}
+
+TEST(ClockWatch, TellsEachTime) {
+  net::testing::RunOnLoop([]() -> async::Task<void> {
+    int told = 0;
+    async::Event news;
+    async::Gate gate;
+    const async::Context limit(async::Loop::Current()->After(seconds(5)));
+    gate.Spawn(WatchClock(gate.context(), [&] {
+      ++told;
+      news.Pulse();
+    }));
+    const int timer = ClockTimer();
+    EXPECT_GE(timer, 0);
+    for (int i = 1; i <= 2; ++i) {
+      // Nobody may set the clock here: this is as readable.
+      const itimerspec soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = 1000}};
+      EXPECT_EQ(timerfd_settime(timer, 0, &soon, nullptr), 0);
+      EXPECT_EQ(co_await news.Wait(limit), async::Wake::kReady);
+      EXPECT_EQ(told, i);
+      itimerspec now{};
+      timerfd_gettime(timer, &now);
+      EXPECT_GT(now.it_value.tv_sec, 0) << "it waits again";
+    }
+    EXPECT_TRUE(co_await gate.Close(limit));
   });
 }
 
