@@ -244,6 +244,20 @@ def test_one_side_in_plaintext(stack, pair: Pair, sentry: Sentry) -> None:  # no
     assert plain.get("/v1.0/invoke/without/method/x").status == 200
 
 
+def test_audiences_of_a_token_are_asked_for_with_the_certificate() -> None:
+    """Sentry makes a token for them, which nothing of the runtime needs today."""
+    with Sentry(more=("--jwt-enabled", "--log-level=debug")) as sentry:
+        flags = [*sentry.flags(), "--sentry-request-jwt-audiences=a,b"]
+        with Daprd("cart", flags=flags) as daprd:
+            assert daprd.logged("Security is initialized successfully: spiffe://public/ns/default/cart")
+            assert daprd.get("/v1.0/healthz").status == 204
+            assert not daprd.logged("dentity", level="warning")
+        log = sentry.log_text()
+        assert "JWT issuing enabled" in log
+        assert "Successfully signed certificate for default/cart" in log
+        assert "level=warning" not in log and "level=error" not in log, log
+
+
 # Sentry says no, or is not who it should be.
 def test_wrong_audience_ends_the_start() -> None:
     with Sentry(tokens=True) as sentry:

@@ -98,12 +98,13 @@ class Tokens:
 
 class Sentry(Server):
     """`ttl` and `skew`: of the certificates it signs. `tokens`: ask callers for them, instead of trusting
-    anybody."""
+    anybody. `more`: flags."""
 
     name = "sentry"
 
-    def __init__(self, ttl: str = "24h", skew: str = "1s", tokens: bool = False):
+    def __init__(self, ttl: str = "24h", skew: str = "1s", tokens: bool = False, more: tuple[str, ...] = ()):
         super().__init__()
+        self.more = more
         self.health_port, self.metrics_port = free_port(), free_port()
         self.credentials = self.folder / "credentials"
         self.credentials.mkdir()
@@ -123,7 +124,7 @@ class Sentry(Server):
             f"--issuer-credentials={self.credentials}", f"--config={self.folder / 'config.yaml'}",
             f"--trust-domain={TRUST_DOMAIN}", f"--port={self.port}", f"--listen-address={self.host}",
             f"--healthz-port={self.health_port}", f"--healthz-listen-address={self.host}",
-            f"--metrics-port={self.metrics_port}", "--enable-metrics=false",
+            f"--metrics-port={self.metrics_port}", "--enable-metrics=false", *self.more,
         ]  # fmt: skip
 
     def answers(self) -> bool:
