@@ -1,6 +1,7 @@
 """Runtimes and the real scheduler: which hosts metadata tells of while it comes and goes, and whom it
 may be."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from harness.poll import wait_for
 from harness.scheduler import Scheduler
 from harness.sentry import Sentry
 from harness.shared import Shared
+from harness.yamls import component
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def scheduler() -> Iterator[Scheduler]:
 
 @pytest.fixture(scope="module")
 def plain(scheduler: Scheduler) -> Iterator[Daprd]:
-    with Daprd("cart", flags=[scheduler.flag]) as daprd:
+    with Daprd("cart", resources={"store.yaml": component("store", "state.in-memory")}, flags=[scheduler.flag]) as daprd:
         yield daprd
 
 
@@ -30,6 +32,40 @@ def plain(scheduler: Scheduler) -> Iterator[Daprd]:
 def sentry() -> Iterator[Sentry]:
     with Sentry() as server:
         yield server
+
+
+class Callers:
+    """`with Callers(daprd):` writes and reads state all the time; no call fails or waits."""
+
+    def __init__(self, daprd: Daprd):
+        self.daprd, self.calls, self.failures = daprd, 0, []  # type: ignore[var-annotated]
+        self.ending = threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(f"k{i}",), daemon=True) for i in range(3)]
+
+    def _run(self, key: str) -> None:
+        while not self.ending.wait(0.005):
+            try:
+                began = time.monotonic()
+                saved = self.daprd.post("/v1.0/state/store", [{"key": key, "value": self.calls}])
+                read = self.daprd.get(f"/v1.0/state/store/{key}")
+                took = time.monotonic() - began
+                if (saved.status, read.status) != (204, 200) or took > 3:
+                    self.failures.append((saved, read, took))
+                self.calls += 1
+            except Exception as error:
+                self.failures.append(error)
+
+    def __enter__(self) -> "Callers":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(10)
+        assert not self.failures, self.failures[:3]
+        assert self.calls > 50
 
 
 def becomes(daprd: Daprd, *hosts: str, seconds: float = 15.0) -> None:
@@ -62,18 +98,36 @@ def test_connected(scheduler: Scheduler, plain: Daprd) -> None:
 def test_killed_and_back(scheduler: Scheduler, plain: Daprd) -> None:
     becomes(plain, scheduler.address)
     before, told = connected(plain), len(away(plain))
-    scheduler.kill()
-    becomes(plain)
-    wait_for(lambda: any("connection refused" in line for line in away(plain)[told:]), 15, "an attempt")
-    # The next two attempts come within two and a half seconds, and say nothing new.
-    time.sleep(2.5)
-    lines = away(plain)[told:]
-    assert all(line.startswith(f"Scheduler at {scheduler.address} is away: ") for line in lines)
-    assert "closed by the peer" in lines[0] and "connection refused" in lines[1]
-    assert len(lines) == 2
-    scheduler.forget()
-    scheduler.start()
+    with Callers(plain):
+        scheduler.kill()
+        becomes(plain)
+        wait_for(lambda: any("connection refused" in line for line in away(plain)[told:]), 15, "an attempt")
+        # The next two attempts come within two and a half seconds, and say nothing new.
+        time.sleep(2.5)
+        lines = away(plain)[told:]
+        assert all(line.startswith(f"Scheduler at {scheduler.address} is away: ") for line in lines)
+        assert "closed by the peer" in lines[0] and "connection refused" in lines[1]
+        assert len(lines) == 2
+        scheduler.forget()
+        scheduler.start()
+        becomes(plain, scheduler.address)
+    assert connected(plain) == before + 1
+
+
+def test_hung_is_noticed_by_keepalive(scheduler: Scheduler, plain: Daprd) -> None:
     becomes(plain, scheduler.address)
+    before, told = connected(plain), len(away(plain))
+    with Callers(plain):
+        scheduler.pause()
+        try:
+            began = time.monotonic()
+            becomes(plain, seconds=25)
+            assert time.monotonic() - began < 20
+            (line,) = away(plain)[told:]
+            assert f"the connection to {scheduler.address} does not answer pings" in line
+        finally:
+            scheduler.resume()
+        becomes(plain, scheduler.address)
     assert connected(plain) == before + 1
 
 
