@@ -50,7 +50,7 @@ function(dapr_folder name)
     dapr_deps(dapr_${id} PUBLIC ${F_DEPS})
     if(F_COLD)
       target_compile_options(dapr_${id} PRIVATE
-        "$<$<CONFIG:Release>:SHELL:-mllvm -inline-threshold=20>")
+        "$<$<CONFIG:Release>:SHELL:-mllvm -inline-threshold=20 -mllvm -align-all-functions=1>")
     endif()
     if(id STREQUAL base)
       target_precompile_headers(dapr_${id} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
