@@ -317,27 +317,40 @@ def test_the_configuration_follows(plane: ControlPlane, annotated: bool) -> None
         assert daprd.get(read).status == 204
 
 
+def app_document(plane: ControlPlane, app_id: str, namespace: str = "shop") -> str:
+    token = plane.token_file(f"{app_id}-pod", namespace, {"dapr.io/app-id": app_id})
+    target, identity = {"address": "127.0.0.1", "port": 1}, {"tokenFile": str(token)}
+    out = json.loads(shared_app(app_id, target=target, identity=identity))
+    out["metadata"]["namespace"] = namespace
+    return json.dumps(out)
+
+
+def many(plane: ControlPlane, name: str, apps: dict[str, str]) -> Daprd:
+    """A process of these apps, which names none of its own."""
+    host = plane.daprd(name, apps=apps)
+    del host.args[host.args.index("--app-id") : host.args.index("--app-id") + 2]
+    return host
+
+
+def stores_of(host: Daprd, app_id: str) -> set[str] | None:
+    """None if the app is not served."""
+    answer = host.get("/v1.0/metadata", [("Host", f"{app_id}-dapr")], timeout=5)
+    if answer.status != 200:
+        return None
+    return {one["name"] for one in json.loads(answer.body).get("components", [])}
+
+
 def test_every_app_of_a_process_has_its_own(plane: ControlPlane) -> None:
     plane.api.namespace("bank")
     for app_id in ("multi-a", "multi-b"):
         plane.component(f"{app_id}-store", "state.in-memory", scopes=[app_id])
     plane.component("multi-c-store", "state.in-memory", namespace="bank")
-
-    def document(app_id: str, namespace: str) -> str:
-        token = plane.token_file(f"{app_id}-pod", namespace, {"dapr.io/app-id": app_id})
-        target, identity = {"address": "127.0.0.1", "port": 1}, {"tokenFile": str(token)}
-        out = json.loads(shared_app(app_id, target=target, identity=identity))
-        out["metadata"]["namespace"] = namespace
-        return json.dumps(out)
-
     places = {"multi-a": "shop", "multi-b": "shop", "multi-c": "bank"}
-    apps = {f"{app_id}.yaml": document(app_id, namespace) for app_id, namespace in places.items()}
-    host = plane.daprd("multi", apps=apps)
-    del host.args[host.args.index("--app-id") : host.args.index("--app-id") + 2]
+    apps = {f"{app_id}.yaml": app_document(plane, app_id, namespace) for app_id, namespace in places.items()}
+    host = many(plane, "multi", apps)
 
-    def stores(app_id: str) -> set[str]:
-        answer = host.get("/v1.0/metadata", [("Host", f"{app_id}-dapr")])
-        return {one["name"] for one in json.loads(answer.body)["components"]}
+    def stores(app_id: str) -> set[str] | None:
+        return stores_of(host, app_id)
 
     with host:
         assert stores("multi-a") == {"multi-a-store"}
@@ -365,6 +378,38 @@ def test_a_root_that_goes_takes_the_connection_along(plane: ControlPlane, tmp_pa
 
 
 # === the operator is away ===
+
+
+def test_apps_that_wait_for_the_operator_keep_nothing_else_waiting(plane: ControlPlane) -> None:
+    plane.component("wait-store", "state.in-memory", scopes=["wait-a", "wait-new-1", "wait-new-2"])
+    apps = {f"{one}.yaml": app_document(plane, one) for one in ("wait-a", "wait-b")}
+    later = {one: app_document(plane, one) for one in ("wait-new-1", "wait-new-2", "wait-new-3", "wait-new-4")}
+    host = many(plane, "wait", apps)
+    with host:
+        assert stores_of(host, "wait-a") == {"wait-store"}
+        plane.operator.pause()
+        try:
+            for app_id in ("wait-new-1", "wait-new-2"):
+                host.put_app(f"{app_id}.yaml", later[app_id])
+            time.sleep(1.5)  # both are being asked for now
+            host.remove_app("wait-b.yaml")
+            wait_for(lambda: host.logged("app wait-b is no longer served"), 5, "a change that asks nothing")
+            assert stores_of(host, "wait-a") == {"wait-store"}
+            assert stores_of(host, "wait-new-1") is None
+        finally:
+            plane.operator.resume()
+        # Once there is an answer; not only at the next comparison, in a minute.
+        for app_id in ("wait-new-1", "wait-new-2"):
+            wait_for(lambda: stores_of(host, app_id) == {"wait-store"}, 15)  # noqa: B023
+        plane.operator.pause()
+        try:
+            for app_id in ("wait-new-3", "wait-new-4"):
+                host.put_app(f"{app_id}.yaml", later[app_id])
+            time.sleep(1.5)
+            assert host.stop(5) == 0
+        finally:
+            plane.operator.resume()
+
 
 
 def test_an_operator_that_dies_or_hangs_under_load(plane: ControlPlane) -> None:
