@@ -7,6 +7,7 @@
 #include "base/strings.hpp"
 #include "runtime/host.hpp"
 #include "runtime/instance_config.hpp"
+#include "runtime/operator_source.hpp"
 
 namespace runtime {
 
@@ -14,7 +15,7 @@ bool Host::Reload(const std::function<bool()>& superseded, bool everything,
                   const Unfinished& unfinished) {
   if (!options_.apps_path.empty()) return ReloadApps(superseded, everything, unfinished);
   DescriptionChange change;
-  // In Kubernetes mode the operator tells.
+  // In Kubernetes mode the operator tells; Hand has it asked.
   if (options_.mode != config::Mode::kKubernetes) {
     auto configuration = ReadConfiguration(options_.configs, setup_.env);
     auto resources = config::LoadResources(options_.resources_paths, options_.env.namespace_name,
@@ -50,6 +51,9 @@ void Host::Hand(std::shared_ptr<Instance> instance, DescriptionChange change, bo
     if (!change.secrets_changed &&
         !instance->description().configuration.FeatureEnabled("HotReload")) {
       return;
+    }
+    if (const auto& source = instance->config().operator_source; source && change.secrets_changed) {
+      source->Ask();
     }
     instance->Reload(std::move(change));
   });

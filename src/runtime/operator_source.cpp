@@ -77,7 +77,7 @@ void OperatorSource::Follow(std::weak_ptr<Instance> instance) {
 async::Task<void> OperatorSource::Apply(control::AppResources told) {
   const auto instance = instance_.lock();
   if (!instance) co_return;
-  if (!instance->description().configuration.FeatureEnabled("HotReload")) co_return;
+  if (!told.asked && !instance->description().configuration.FeatureEnabled("HotReload")) co_return;
   for (const std::string& warning : told.resources.warnings) log_.Warning(warning);
   DescriptionChange change;
   change.resources = std::move(told.resources);

@@ -36,6 +36,8 @@ class OperatorSource {
   void Follow(std::weak_ptr<Instance> instance);
   /// Another connection instead of the one that is: who vouched for it is no longer trusted.
   void Reconnect() { client_.Reconnect(); }
+  /// Has everything asked again and applied, whatever the Configuration says of HotReload.
+  void Ask() { client_.Ask(); }
   /// Must be awaited before destruction.
   async::Task<void> Close();
 

@@ -377,6 +377,28 @@ def test_a_root_that_goes_takes_the_connection_along(plane: ControlPlane, tmp_pa
         assert not daprd.logged("Error from operator stream")
 
 
+def test_a_hangup_asks_the_operator_even_with_hot_reload_off(plane: ControlPlane) -> None:
+    features = {"features": [{"name": "HotReload", "enabled": False}]}
+    plane.resource("Configuration", "hup-config", features)
+    plane.component("hup-first", "state.in-memory", scopes=["hup"])
+    notes = {"dapr.io/config": "hup-config", "dapr.io/enabled": "true"}
+    with plane.daprd("hup", flags=("--config=hup-config", *OFTEN), annotations=notes) as daprd:
+        plane.component("hup-second", "state.in-memory", scopes=["hup"])
+        time.sleep(1.2)  # longer than the streams and two lists take
+        assert components(daprd).keys() == {"hup-first"}
+        daprd.hang_up()
+        wait_for(lambda: components(daprd).keys() == {"hup-first", "hup-second"})
+        # Nor does it switch anything on.
+        plane.component("hup-third", "state.in-memory", scopes=["hup"])
+        time.sleep(1.2)
+        assert "hup-third" not in components(daprd)
+        plane.resource("Configuration", "hup-config", {})
+        daprd.hang_up()
+        wait_for(lambda: "hup-third" in components(daprd))
+        plane.component("hup-fourth", "state.in-memory", scopes=["hup"])
+        wait_for(lambda: "hup-fourth" in components(daprd))
+
+
 # === the operator is away ===
 
 

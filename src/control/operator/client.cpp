@@ -110,6 +110,11 @@ void OperatorClient::Watch(Apply apply) {
   gate_.Spawn(Run());
 }
 
+void OperatorClient::Ask() {
+  asked_ = true;
+  if (session_) session_->Wake();
+}
+
 async::Task<void> OperatorClient::Close(const async::Context& context) {
   co_await gate_.Close(context);
 }
@@ -143,7 +148,9 @@ async::Task<void> OperatorClient::Run() {
     } else if (!origins->empty()) {
       const http::Origin& origin = (*origins)[next_address_++ % origins->size()];
       OperatorSession session(*this, grpc::Channel(http_, origin, options_.address, kMaxMessage));
+      session_ = &session;
       error = co_await session.Follow(async::Context(async::kForever, token.get()));
+      session_ = nullptr;
       co_await session.Close();
       http_.Forget(origin);
     }
@@ -158,13 +165,14 @@ async::Task<void> OperatorClient::Run() {
   }
 }
 
-async::Task<void> OperatorClient::Publish() {
+async::Task<void> OperatorClient::Publish(bool asked) {
   auto decoded = Decode();
   if (!decoded) {
     log_.Error(base::StrCat(decoded.error().message, "; the app keeps what it has"));
     co_return;
   }
   trusted_ = true;
+  decoded->asked = asked;
   co_await apply_(*std::move(decoded));
   co_await Remember();
 }

@@ -63,6 +63,9 @@ class OperatorClient {
   /// Ends the streams, and with them the connection, and begins anew with another at once: whom to
   /// trust has changed. What happens meanwhile is found by the list that follows.
   void Reconnect() { interrupt_.Fire(); }
+  /// Asks for everything again, at once or, while the operator is away, when it is back, and has
+  /// the answer applied as `asked`, changed or not. After Watch.
+  void Ask();
   /// Ends it. Must be awaited before destruction.
   async::Task<void> Close(const async::Context& context);
 
@@ -73,7 +76,7 @@ class OperatorClient {
   friend class OperatorSession;
   async::Task<base::Status> Fetch(const async::Context& context, bool& answered);
   async::Task<void> Run();
-  async::Task<void> Publish();
+  async::Task<void> Publish(bool asked);
   async::Task<void> Remember();
   base::Result<AppResources> Decode();
   void NoteTrouble(const base::Error& error, std::chrono::milliseconds pause);
@@ -89,6 +92,8 @@ class OperatorClient {
   bool connected_ = false;
   bool trusted_ = false;  // what the app runs with has been told, not remembered
   Troubles troubles_;
+  bool asked_ = false;                  // and not yet applied
+  OperatorSession* session_ = nullptr;  // the one that is followed
   Apply apply_;
   async::Gate gate_;
   Interrupt interrupt_{gate_};

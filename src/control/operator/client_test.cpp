@@ -126,6 +126,7 @@ struct Case {
   async::Task<void> FollowsEvents();
   async::Task<void> NoticesWhatItMissed();
   async::Task<void> BeginsAnew();
+  async::Task<void> AsksAgain();
   async::Task<void> KeepsOnRefusal();
   async::Task<void> OldOperator();
   async::Task<void> StartsFromCache();
@@ -279,6 +280,36 @@ async::Task<void> Case::BeginsAnew() {
 }
 TEST(OperatorClient, BeginsAnewAtOnceWithAnotherConnection) {
   Case().Run(&Case::BeginsAnew);
+}
+
+async::Task<void> Case::AsksAgain() {
+  operator_->Set(kComponent, {Component("a", "x")});
+  EXPECT_TRUE(co_await Load());
+  Watch();
+  co_await Until([&] { return operator_->lists(kSubscription) == 2; });
+  // Nothing tells of this one.
+  operator_->Set(kComponent, {Component("a", "y")});
+  client_->Ask();
+  EXPECT_EQ(co_await Applied(1), "a=y ");
+  EXPECT_TRUE(applied_.back().asked);
+  // Nothing is new.
+  client_->Ask();
+  EXPECT_EQ(co_await Applied(2), "a=y ");
+  EXPECT_TRUE(applied_.back().asked);
+  operator_->Send(kComponent, EventType::kUpdated, Component("a", "z"));
+  EXPECT_EQ(co_await Applied(3), "a=z ");
+  EXPECT_FALSE(applied_.back().asked);
+  // Of an operator that is away.
+  co_await StopOperator();
+  co_await Until([&] { return !client_->connected(); });
+  client_->Ask();
+  StartOperator();
+  operator_->Set(kComponent, {Component("a", "z")});
+  EXPECT_EQ(co_await Applied(4), "a=z ");
+  EXPECT_TRUE(applied_.back().asked);
+}
+TEST(OperatorClient, AsksAgainWhenToldTo) {
+  Case().Run(&Case::AsksAgain);
 }
 
 async::Task<void> Case::KeepsOnRefusal() {

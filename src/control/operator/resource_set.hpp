@@ -36,6 +36,7 @@ class ResourceSet {
 struct AppResources {
   config::Resources resources;  // in scope, sorted by name within a kind
   config::Configuration configuration;
+  bool asked = false;  // by OperatorClient::Ask: to be applied even if it is nothing new
 };
 
 /// Reads all manifests with the rules of config/. One that cannot be read is left out with a

@@ -142,15 +142,19 @@ async::Task<base::Error> OperatorSession::Follow(const async::Context& context) 
   struct Untold {
     OperatorClient& client;
     bool changed = false;
+    bool asked = false;
     ~Untold() {
       if (changed) client.trusted_ = false;
+      if (asked) client.asked_ = true;
     }
   } untold{client_};
   bool& changed = untold.changed;
   async::TimePoint due = loop.now();  // of the next list
   async::TimePoint publish = async::kForever;
   while (true) {
-    if (loop.now() >= due) {
+    if (client_.asked_ || loop.now() >= due) {
+      // What was listed before it was asked for does not count.
+      untold.asked = std::exchange(client_.asked_, false) || untold.asked;
       bool answered = false;
       if (auto listed = co_await List(context, false, changed, answered); !listed) {
         co_return listed.error();
@@ -164,15 +168,16 @@ async::Task<base::Error> OperatorSession::Follow(const async::Context& context) 
       }
       if (event) {
         if (event->error) co_return *event->error;
+        if (event->message.empty()) continue;
         if (!Take(*event)) continue;
         if (!std::exchange(changed, true)) publish = loop.After(options_.times.settle);
         continue;
       }
     }
-    if (!changed && client_.trusted_) continue;
+    if (!changed && !untold.asked && client_.trusted_) continue;
     changed = false;
     publish = async::kForever;
-    co_await client_.Publish();
+    co_await client_.Publish(std::exchange(untold.asked, false));
   }
 }
 

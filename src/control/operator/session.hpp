@@ -27,13 +27,15 @@ class OperatorSession {
                                  bool& answered);
   /// Follows the streams until they break, which is the error. Publishes what changes.
   async::Task<base::Error> Follow(const async::Context& context);
+  /// Has Follow look whether the client was asked for everything.
+  void Wake() { events_.TrySend({}); }
   /// Ends the streams. Must be awaited before destruction.
   async::Task<void> Close();
 
  private:
   struct Event {
     ResourceKind kind;
-    std::string message;               // empty: the stream has ended
+    std::string message;               // empty: the stream has ended, or there is only to wake up
     std::optional<base::Error> error;  // of the end
   };
   async::Task<base::Status> ListKind(const async::Context& context, ResourceKind kind,
