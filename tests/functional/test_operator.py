@@ -436,7 +436,7 @@ def test_apps_that_wait_for_the_operator_keep_nothing_else_waiting(plane: Contro
 
 def test_an_operator_that_dies_or_hangs_under_load(plane: ControlPlane) -> None:
     plane.component("away-steady", "state.in-memory", scopes=["away"])
-    with plane.daprd("away") as daprd, Calls(daprd, "away-steady"):
+    with plane.daprd("away", flags=OFTEN) as daprd, Calls(daprd, "away-steady") as calls:
         try:
             plane.operator.kill()
             wait_for(lambda: daprd.logged("Error from operator stream"))
@@ -445,10 +445,15 @@ def test_an_operator_that_dies_or_hangs_under_load(plane: ControlPlane) -> None:
             wait_for(lambda: "away-missed" in components(daprd), 20)
             assert daprd.logged("Reconnected to operator")
 
+            # One that hangs is noticed by the list that gets no answer.
+            lost = len(daprd.logged("Error from operator stream"))
             plane.operator.pause()
+            wait_for(lambda: len(daprd.logged("Error from operator stream")) > lost, 15, "it is noticed")
+            calls.count = 0
             plane.api.delete(missed)
             plane.component("away-hung", "state.in-memory", scopes=["away"])
             assert "away-missed" in components(daprd)
+            wait_for(lambda: calls.count > 50, 10, "calls while it is known to be away")
             plane.operator.resume()
             wait_for(lambda: components(daprd).keys() == {"away-steady", "away-hung"}, 20)
 
