@@ -2,9 +2,12 @@
 whose identity is certain; between processes with certificates of the real sentry; and at the internal
 port, where callers without a certificate have no identity."""
 
+import asyncio
 import contextlib
 import json
 import pathlib
+import ssl
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,6 +58,7 @@ class World:
     another."""
 
     def __init__(self, stack: contextlib.ExitStack, folder: pathlib.Path, sentry: Sentry | None = None):
+        self.sentry = sentry
         self.http_app = stack.enter_context(HttpApp())
         self.grpc_app = stack.enter_context(GrpcApp())
         self.ports: dict[str, dict[str, int]] = {}
@@ -114,6 +118,10 @@ class World:
             "shared.dapr.io/v1alpha1",
         )
 
+    def reached(self) -> int:
+        """How many calls have come to an app."""
+        return len(self.http_app.requests) + len(self.grpc_app.paths)
+
     def http(self, case: dict[str, Any]) -> rawhttp.Response:
         return rawhttp.request(
             "127.0.0.1",
@@ -171,37 +179,42 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.mark.parametrize("case", [c for c in BLACK_BOX if not c.get("proxy")], ids=name_of)
 def test_over_http(world: World, case: dict[str, Any]) -> None:
-    app = world.grpc_app if case.get("app") == "grpc" else world.http_app
-    before = len(app.calls if isinstance(app, GrpcApp) else app.requests)
+    before = world.reached()
     answer = world.http(case)
-    reached = len(app.calls if isinstance(app, GrpcApp) else app.requests) > before
+    reached = world.reached() - before
     if case["want"] == "allow":
-        assert answer.status == 200 and reached, answer.body
+        assert answer.status == 200 and reached == 1, answer.body
         return
-    assert answer.status == 403 and not reached, answer.body
+    assert answer.status == 403 and reached == 0, answer.body
     assert answer.json()["errorCode"] == "ERR_DIRECT_INVOKE"
     assert answer.json()["message"].startswith(refusal(case))
 
 
 @pytest.mark.parametrize("case", [c for c in BLACK_BOX if not c.get("proxy") and c["m"]], ids=name_of)
 def test_over_grpc(world: World, case: dict[str, Any]) -> None:
+    before = world.reached()
     error = world.invoke_service(case)
+    reached = world.reached() - before
     if case["want"] == "allow":
-        assert "PermissionDenied" not in error, error
+        assert error == "" and reached == 1, error
     else:
-        assert error.startswith(refusal(case)), error
+        assert error.startswith(refusal(case)) and reached == 0, error
 
 
 @pytest.mark.parametrize("case", [c for c in BLACK_BOX if c.get("proxy")], ids=name_of)
 def test_passed_through(world: World, case: dict[str, Any]) -> None:
+    before = len(world.grpc_app.paths)
     error = world.proxied(case)
+    reached = world.grpc_app.paths[before:]
     if case["want"] == "allow":
         assert error is not None and error.code() == grpc.StatusCode.UNIMPLEMENTED, "the app has no such method"
+        assert reached == [case["m"]]
     else:
         assert error is not None and (error.code(), error.details()) == (DENIED, text_of(case))
+        assert not reached
 
 
-# Sentry says which trust domain it is.
+# Sentry says which trust domain it is; test_the_trust_domain_of_a_certificate_counts has another.
 APART = [case for case in BLACK_BOX if case.get("c") != "stranger"]
 
 
@@ -315,17 +328,71 @@ CLAIM = {"dapr-caller-app-id": "client", "dapr-caller-namespace": "default"}
     ids=name_of,
 )
 def test_without_identity(world: World, case: dict[str, Any]) -> None:
+    before = world.reached()
     error = call_local(world.callee, world.ports[case["p"]]["internal"], case["m"], CLAIM)
+    reached = world.reached() - before
     if case["want"] == "allow":
-        assert error is None
+        assert error is None and reached == 2
     else:
         assert error is not None and (error.code(), error.details()) == (DENIED, text_of(case))
+        assert reached == 0
+
+
+@contextlib.contextmanager
+def as_holder_of(leaf: tuple[str, str], port: int) -> Iterator[int]:
+    """A plaintext port that leads to this TLS port, with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    context.load_cert_chain(*leaf)
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(lead, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+
+
+@pytest.mark.parametrize("policy", ["domain", "open", "closed"])
+@pytest.mark.parametrize("domain", ["public", "foreign"])
+def test_the_trust_domain_of_a_certificate_counts(apart: World, policy: str, domain: str) -> None:
+    """The same app-id and namespace, signed by the same root. Policy `domain` allows only that of `public`."""
+    identity = f"spiffe://{domain}/ns/default/stranger"
+    leaf = apart.sentry.root.leaf(f"{policy}-{domain}", identity)  # type: ignore[union-attr]
+    claim = {"dapr-caller-app-id": "stranger", "dapr-caller-namespace": "default"}
+    before = apart.reached()
+    with as_holder_of(leaf, apart.ports[policy]["internal"]) as port:
+        error = call_local(apart.callee, port, "any", claim)
+    reached = apart.reached() - before
+    if policy == "open" or (policy, domain) == ("domain", "public"):
+        assert error is None and reached == 2, error
+    else:
+        denied = f"access control policy has denied access to id: {identity} operation: any verb: GET"
+        assert error is not None and (error.code(), error.details()) == (DENIED, denied)
+        assert reached == 0
 
 
 def test_without_identity_passed_through(world: World) -> None:
+    before = world.reached()
     with world.daprd.channel(world.ports["grpc"]["internal"]) as channel:
         with pytest.raises(grpc.RpcError) as failure:
             channel.unary_unary("/pkg.Any/Thing")(b"", metadata=(("dapr-caller-app-id", "client"),))
+    assert world.reached() == before
     assert failure.value.code() == DENIED
     assert failure.value.details() == (
         "access control policy has denied access to id:  operation: /pkg.Any/Thing verb: NONE"
@@ -333,11 +400,13 @@ def test_without_identity_passed_through(world: World) -> None:
 
 
 def test_paths_and_verbs_count_for_grpc_to_an_h2c_app(world: World) -> None:
+    before = len(world.grpc_app.paths)
     reached = world.proxied({"p": "h2c", "m": "/CALLS/any"})  # the app knows no such method
     assert reached is not None and reached.code() == grpc.StatusCode.UNIMPLEMENTED
     for method in ("/orders/any", "/Admin/Delete", "/other"):
         refused = world.proxied({"p": "h2c", "m": method})
         assert refused is not None and refused.code() == DENIED, method
+    assert world.grpc_app.paths[before:] == ["/CALLS/any"]
 
 
 def test_a_call_without_metadata_has_no_verb(world: World) -> None:

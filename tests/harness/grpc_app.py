@@ -22,8 +22,18 @@ def rich_status(code: int, text: str) -> bytes:
     return status.SerializeToString()
 
 
+class _Heard(grpc.ServerInterceptor):
+    def __init__(self, paths: list[str]):
+        self.paths = paths
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        self.paths.append(details.method)
+        return continuation(details)
+
+
 class GrpcApp:
-    """`with GrpcApp() as app:`. `calls` are (method, metadata, request) of everything that came."""
+    """`with GrpcApp() as app:`. `calls` are (method, metadata, request) of everything that came to a method
+    it has, `paths` those of all calls, methods that it lacks among them."""
 
     def __init__(
         self,
@@ -35,12 +45,17 @@ class GrpcApp:
         self.host, self.port, self.name = host, port or free_port(host), name
         self.credentials = credentials
         self.calls: list[tuple[str, list[tuple[str, Any]], Any]] = []
+        self.paths: list[str] = []
         self.cancelled = threading.Event()
         self.gate = threading.Event()
         self._server: grpc.Server | None = None
 
     def start(self) -> "GrpcApp":
-        server = grpc.server(futures.ThreadPoolExecutor(64), options=[("grpc.so_reuseport", 0)])
+        server = grpc.server(
+            futures.ThreadPoolExecutor(64),
+            options=[("grpc.so_reuseport", 0)],
+            interceptors=[_Heard(self.paths)],
+        )
         server.add_generic_rpc_handlers(
             (protos.handlers("dapr.proto.runtime.v1.AppCallback", self), self._echo_handlers())
         )
