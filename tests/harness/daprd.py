@@ -265,6 +265,10 @@ class Daprd:
     def rss_kib(self) -> int:
         return self._status("VmRSS")
 
+    def anonymous_kib(self) -> int:
+        """Resident memory without the pages of files, the binary's own among them."""
+        return self._status("RssAnon")
+
     def peak_kib(self) -> int:
         """The most resident memory since its start."""
         return self._status("VmHWM")
