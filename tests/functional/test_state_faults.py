@@ -10,10 +10,12 @@ import pytest
 from harness.daprd import Daprd
 from harness.http_app import HttpApp
 from harness.paths import sanitized
-from harness.redis_server import RedisSentinel
+from harness.poll import wait_for
+from harness.redis_server import RedisSentinel, RedisServer
 from harness.state_load import QUICK, Probe, StateLoad
 from harness.state_opened import server_of
 from harness.state_stores import store_component
+from harness.tcp_proxy import TcpProxy
 
 RECOVERY = 8.0 if sanitized() else 2.0
 DOWN, PAUSE = 1.5, 10.0
@@ -125,3 +127,25 @@ def test_redis_sentinel_fails_over(stack: contextlib.ExitStack) -> None:
         assert not unclear, unclear[:3]
         assert took <= RECOVERY and load.longest(began) <= DEADLINE["redis"], (took, load.longest(began))
     assert group.replica("EXISTS", "app||probe0", "app||probe1") == 2
+
+
+@pytest.mark.timeout(60)
+def test_redis_demoted_behind_the_same_address(stack: contextlib.ExitStack) -> None:
+    """An IP address goes over to another server while the old one lives on as its replica, connections and all."""
+    old = stack.enter_context(RedisServer(repl_diskless_sync_delay=0))
+    new = stack.enter_context(RedisServer(replicaof=f"127.0.0.1 {old.port}"))
+    wait_for(lambda: b"master_link_status:up" in new("INFO", "replication"), 20, "replica in step")
+    proxy = stack.enter_context(TcpProxy(old.port))
+    resources = {"s.yaml": store_component("redis", {"redisHost": f"127.0.0.1:{proxy.port}", **REDIS})}
+    app = stack.enter_context(HttpApp())
+    daprd = stack.enter_context(Daprd("app", app=app, resources=resources))
+
+    def save(key: str) -> bool:
+        return daprd.post("/v1.0/state/redis", [{"key": key, "value": 1}]).status == 204
+
+    assert save("before")
+    new("REPLICAOF", "NO", "ONE")
+    old("REPLICAOF", "127.0.0.1", new.port)
+    proxy.target = new.port
+    wait_for(lambda: save("after"), RECOVERY + 1, "writes reach the new master")
+    assert new("EXISTS", "app||before", "app||after") == 2

@@ -4,6 +4,7 @@
 #include "async/loop.hpp"
 #include "components/redis/test_client.hpp"
 #include "components/redis/test_server.hpp"
+#include "components/redis/test_stub.hpp"
 
 namespace components::redis {
 namespace {
@@ -195,6 +196,20 @@ TEST(Faults, ReadOnlyReplica) {
   const std::string error = client.Do({"SET", "a", "x"});
   EXPECT_TRUE(error.starts_with("unavailable: redis: READONLY")) << error;
   EXPECT_LT(Since(start), seconds(1));
+}
+
+// A service's address stays while what is behind it becomes another server: the old one lives on as
+// a replica, and keeps what is connected to it.
+TEST(Faults, AnotherServerBehindTheSameAddress) {
+  const testing::Stub stub([](const testing::Stub::Command&, int connection) {
+    return std::string(
+        connection == 0 ? "-READONLY You can't write against a read only replica.\r\n" : "+OK\r\n");
+  });
+  TestClient client({{"redisHost", stub.address()}, {"redisMaxRetries", "1"}});
+  EXPECT_EQ(client.Do({"PING"}), "PONG");
+  // Not more than one new connection a second.
+  EXPECT_TRUE(client.Do({"SET", "a", "x"}).starts_with("unavailable: redis: READONLY"));
+  EXPECT_TRUE(testing::WaitFor([&] { return client.Do({"SET", "a", "x"}) == "OK"; }));
 }
 
 TEST(Faults, ClientLimitOfTheServer) {

@@ -63,11 +63,8 @@ bool LoopClient::Heed(const Request& request, Link* link, const Endpoint& asked,
         router_.Refresh();
         return true;
       }
-      // Behind an address there is always the same server.
-      if (link->target().role == Role::kAny &&
-          net::Address::FromIp(link->target().endpoint.host, 1)) {
-        return false;
-      }
+      // Even behind an address another server may be by now: a service's, a proxy's, a floating
+      // one.
       link->Renew(ServerError(text));
       return true;
     case Refusal::kLater:
