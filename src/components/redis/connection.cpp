@@ -156,7 +156,7 @@ async::Task<void> Connection::ReadLoop() {
       co_await async::Yield();
       if (broken()) co_return;
     }
-    const std::span<char> buffer = net::Scratch(reader_.waiting() > kRead ? kLongRead : kRead);
+    const std::span<char> buffer = net::Scratch(reader_.in_long_text() ? kLongRead : kRead);
     const net::IoResult result = stream_->Read(buffer);
     if (result.status == net::Io::kOk) {
       Progress();
@@ -177,7 +177,15 @@ bool Connection::Parse() {
     Reply reply;
     const base::Result<bool> got = reader_.Next(reply);
     if (!got) {
-      Break({got.error().kind, StrCat(options_.name, ": ", got.error().message)});
+      base::Error error(got.error().kind, StrCat(options_.name, ": ", got.error().message));
+      if (error.kind != Kind::kTooLarge) {
+        Break(std::move(error));
+      } else {
+        // The others must know that it is not they who asked for too much.
+        Break({Kind::kUnavailable,
+               StrCat("the connection was given up for another caller's answer: ", error.message)},
+              &error);
+      }
       return false;
     }
     if (!*got) return true;
@@ -240,7 +248,7 @@ void Connection::OnStall() {
                 "; the connection was given up")});
 }
 
-void Connection::Break(base::Error error) {
+void Connection::Break(base::Error error, const base::Error* of_next) {
   if (error_) return;
   error_ = std::move(error);
   stall_.Cancel();
@@ -252,10 +260,12 @@ void Connection::Break(base::Error error) {
     const Debt debt = debts_.front();
     debts_.pop_front();
     ++first_debt_;
+    const base::Error& why = of_next ? *of_next : *error_;
+    of_next = nullptr;
     if (!debt.sending) continue;
     debt.sending->waiting_ = false;
     debt.sending->sent_ = debt.starts < written_;
-    debt.sending->status_ = std::unexpected(*error_);
+    debt.sending->status_ = std::unexpected(why);
     debt.sending->End(async::Wake::kReady);
   }
   broken_.Set();

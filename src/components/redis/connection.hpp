@@ -73,8 +73,9 @@ class Connection {
   /// Sends commands whose answers, if any, come through Receive.
   base::Status SendOnly(std::span<const Arg> args);
 
-  /// Breaks it: everybody who waits gets `error`.
-  void Break(base::Error error);
+  /// Breaks it: everybody who waits gets `error`; the batch whose answer comes next gets `of_next`,
+  /// if that is given.
+  void Break(base::Error error, const base::Error* of_next = nullptr);
   /// Waits until it is broken or the context ends.
   async::Task<void> WaitBroken(const async::Context& context);
   /// Breaks it if need be and waits until its coroutines have ended; before it is destroyed.
@@ -146,6 +147,8 @@ class Connection::Sending final : public async::WaitBase {
   base::Status await_resume();
   /// After the wait: whether the server may have seen the commands.
   bool sent() const { return sent_; }
+  /// How many of its requests, the first ones, have their replies.
+  std::size_t answered() const { return answered_; }
 
  private:
   friend class Connection;

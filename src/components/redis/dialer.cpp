@@ -125,6 +125,7 @@ async::Task<base::Result<std::shared_ptr<Connection>>> Dialer::Open(const async:
                                                                     Role role,
                                                                     Connection::Options base) {
   base.name = NameOf(endpoint, role);
+  base.limits = settings().limits;
   const async::Context limited =
       context.Until(async::Loop::Current()->After(options_.settings.dial_timeout));
   auto stream = co_await Connect(limited, endpoint);

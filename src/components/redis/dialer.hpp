@@ -33,7 +33,7 @@ class Dialer {
 
   /// An open connection that has answered, within the settings' dialTimeout. Errors name the
   /// server: kUnreachable, kTimeout, kUnauthenticated, kUnavailable (loading, not the master) …
-  /// `base.name` is filled in.
+  /// `base.name` and `base.limits` are filled in.
   async::Task<base::Result<std::shared_ptr<Connection>>> Open(const async::Context& context,
                                                               const Endpoint& endpoint, Role role,
                                                               Connection::Options base = {});

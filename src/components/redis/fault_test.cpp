@@ -212,6 +212,78 @@ TEST(Faults, AnotherServerBehindTheSameAddress) {
   EXPECT_TRUE(testing::WaitFor([&] { return client.Do({"SET", "a", "x"}) == "OK"; }));
 }
 
+TEST(Faults, ReadsWhatMayBeWritten) {
+  const Server server;
+  ASSERT_EQ(server.Do({"SETRANGE", "long", std::to_string(150 << 20), "x"}),
+            std::to_string((150 << 20) + 1));
+  TestClient client({{"redisHost", server.address()}, {"readTimeout", "20s"}});
+  EXPECT_EQ(client.Do({"GET", "long"}).size(), (150U << 20) + 1);
+}
+
+// Runs all at the same time on one connection, each for a caller of its own. All may be repeated,
+// but for writes.
+std::vector<std::string> AtOnce(TestClient& client,
+                                std::vector<std::vector<std::string>> commands) {
+  struct Work {
+    static async::Task<void> Run(Client& client, const std::vector<std::string>& command,
+                                 std::string& out) {
+      const async::Context context;
+      const std::vector<Arg> args(command.begin(), command.end());
+      out = TestClient::Text(co_await client.Call(context, args, {}, command[0] != "SET"));
+    }
+  };
+  std::vector<std::string> out(commands.size());
+  client.On(0, [&]() -> async::Task<void> {
+    async::Gate gate;
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      gate.Spawn(Work::Run(*client, commands[i], out[i]));
+    }
+    while (gate.size() > 0) {
+      co_await async::Sleep(async::Context(), async::Loop::Current()->After(milliseconds(1)));
+    }
+    co_await gate.Close(async::Context());
+  });
+  return out;
+}
+
+TEST(Faults, ATooLongAnswerConcernsItsCallerOnly) {
+  const Server server;
+  TestClient client(Quick(server), 1, {.max_bytes = 1000});
+  EXPECT_EQ(client.Do({"MSET", "a", "x", "long", std::string(100'000, 'y')}), "OK");
+  const auto got = AtOnce(client, {{"GET", "a"}, {"GET", "long"}, {"SET", "b", "z"}, {"GET", "a"}});
+  EXPECT_EQ(got[0], "x");
+  EXPECT_TRUE(got[1].starts_with("too large: redis: TOOLARGE the answer is longer")) << got[1];
+  EXPECT_EQ(got[2], "OK");
+  EXPECT_EQ(got[3], "x");
+}
+
+TEST(Faults, TooManyElementsConcernTheirCallerOnly) {
+  const Server server;
+  TestClient client(Quick(server), 1, {.max_elements = 10});
+  EXPECT_EQ(client.Do({"SET", "a", "x"}), "OK");
+  EXPECT_EQ(client.Do({"RPUSH", "wide", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"}),
+            "11");
+  const std::vector<std::string> wide{"LRANGE", "wide", "0", "-1"};
+  const auto got = AtOnce(client, {{"GET", "a"}, wide, {"GET", "a"}, {"SET", "a", "y"}});
+  EXPECT_EQ(got[0], "x");
+  EXPECT_TRUE(got[1].starts_with("too large: redis at ")) << got[1];
+  EXPECT_TRUE(got[2] == "x" || got[2] == "y") << got[2];
+  // Nobody knows whether it was carried out.
+  EXPECT_TRUE(got[3].starts_with("unavailable: ")) << got[3];
+  client.On(0, [&]() -> async::Task<void> {
+    const async::Context context;
+    const Arg get[] = {"GET", "a"};
+    const std::vector<Arg> args(wide.begin(), wide.end());
+    Request together[] = {{.args = get}, {.args = args}, {.args = get, .repeatable = true}};
+    co_await client->RunAll(context, together);
+    EXPECT_EQ(together[0].reply.text(), "y");
+    EXPECT_TRUE(together[0].status);
+    EXPECT_EQ(together[1].status.error().kind, base::Kind::kTooLarge);
+    EXPECT_TRUE(together[2].status);
+    EXPECT_EQ(together[2].reply.text(), "y");
+  });
+}
+
 TEST(Faults, ClientLimitOfTheServer) {
   const Server server({"--maxclients", "1"});
   testing::Raw only(server.port());

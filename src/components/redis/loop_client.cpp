@@ -170,17 +170,27 @@ async::Task<void> LoopClient::RunTogether(const async::Context& context,
     }
   }
   bool sent = false;
+  std::size_t answered = 0;
   if (connection) {
     auto sending = connection->Send(Limit(context), requests);
     status = co_await sending;
     sent = sending.sent();
+    answered = sending.answered();
   }
-  for (Request& request : requests) {
-    request.status = status;
-    const bool again = status ? WantsRetry(request) : MayRepeat(status.error(), sent, request);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    Request& request = requests[i];
+    // What broke the connection later is nothing to those that have their replies.
+    request.status = i < answered ? base::Status() : status;
+    // It was the next answer that was too large; those after it were not looked at.
+    if (i > answered && !request.status && request.status.error().kind == Kind::kTooLarge) {
+      request.status = base::Fail(Kind::kUnavailable, status.error().message);
+    }
+    const bool again =
+        request.status ? WantsRetry(request) : MayRepeat(request.status.error(), sent, request);
     // Without a connection each one alone would wait for it once more.
     if (!again || (!connection && !router_.is_cluster())) continue;
-    request.status = co_await Retry(context, request, lane, {status, sent, link.target().endpoint});
+    request.status =
+        co_await Retry(context, request, lane, {request.status, sent, link.target().endpoint});
   }
 }
 

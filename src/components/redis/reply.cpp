@@ -19,6 +19,7 @@ base::Error ServerError(std::string_view text) {
       {"WRONGTYPE", Kind::kInvalidArgument, "the key holds something this component did not write"},
       {"CROSSSLOT", Kind::kInvalidArgument,
        "keys used together must share one slot of the cluster: use a {hash tag}"},
+      {"TOOLARGE", Kind::kTooLarge, ""},
       {"OOM", Kind::kExhausted, "the server has reached its maxmemory"},
       {"MISCONF", Kind::kUnavailable, "the server cannot write to its disk and refuses writes"},
       {"READONLY", Kind::kUnavailable,

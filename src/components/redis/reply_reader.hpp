@@ -1,5 +1,6 @@
 // ReplyReader: bytes from a server to replies, with hiredis' parser. Sizes are bounded, because a
-// server may be broken or an impostor. One per connection; one thread at a time.
+// server may be broken or an impostor, and because one caller's huge answer must not take the
+// memory of all. One per connection; one thread at a time.
 #pragma once
 
 #include <memory>
@@ -12,9 +13,13 @@ struct redisReader;  // NOLINT(readability-identifier-naming)
 
 namespace components::redis {
 
+/// The longest text a server takes and gives, unless its proto-max-bulk-len says otherwise.
+inline constexpr std::size_t kLongestText = std::size_t{512} << 20;
+
 struct ReplyLimits {
-  std::size_t max_bytes = std::size_t{128} << 20;  // of one reply
-  std::size_t max_elements = 1 << 20;              // of one reply, over all its arrays
+  /// Of the texts of one reply. What may be written must be readable, with its etag.
+  std::size_t max_bytes = kLongestText + 65536;
+  std::size_t max_elements = 1 << 20;  // of one reply, over all its arrays
 };
 
 class ReplyReader {
@@ -26,11 +31,13 @@ class ReplyReader {
 
   /// Takes bytes as they arrive.
   void Feed(std::string_view bytes);
-  /// True and the next whole reply in `out`; false if its end has not arrived. kProtocol on bytes
-  /// that are no reply, kTooLarge on a reply beyond the limits; the reader is of no use then.
+  /// True and the next whole reply in `out`; false if its end has not arrived. A reply whose texts
+  /// are too long is an error reply, "TOOLARGE …", and what follows it is read as ever. kProtocol
+  /// on bytes that are no reply, kTooLarge on one that is not worth stepping over (too many
+  /// elements); the reader is of no use then.
   base::Result<bool> Next(Reply& out);
-  /// How many bytes wait for the end of their reply.
-  std::size_t waiting() const;
+  /// Whether the rest of something long is on its way.
+  bool in_long_text() const;
 
  private:
   struct Callbacks;
@@ -39,10 +46,15 @@ class ReplyReader {
   Reply::Node& NodeAt(std::size_t index) {
     return index == 0 ? building_.root_ : building_.nodes_[index - 1];
   }
+  std::size_t waiting() const;
+  bool StepOverText();
+  Reply Take();
 
   const ReplyLimits limits_;
   std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
   Reply building_;
+  std::size_t skip_ = 0;   // bytes of a text that is stepped over, still to come
+  bool too_long_ = false;  // a text of the reply at hand was left out
   bool too_many_ = false;
 };
 

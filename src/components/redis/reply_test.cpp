@@ -66,9 +66,9 @@ TEST(Reply, RefusesWhatIsTooMuch) {
   ReplyReader wider({.max_elements = 10});
   wider.Feed("*2\r\n*9\r\n");
   EXPECT_EQ(wider.Next(reply).error().kind, base::Kind::kTooLarge);
-  ReplyReader large({.max_bytes = 100});
-  large.Feed("$1000000\r\n" + std::string(101, 'x'));
-  EXPECT_EQ(large.Next(reply).error().kind, base::Kind::kTooLarge);
+  ReplyReader huge({.max_bytes = 100});
+  huge.Feed("$9000000000\r\n" + std::string(200, 'x'));
+  EXPECT_EQ(huge.Next(reply).error().kind, base::Kind::kTooLarge);
   ReplyReader long_line({.max_bytes = 100});
   long_line.Feed("+" + std::string(200, 'x'));
   EXPECT_EQ(long_line.Next(reply).error().kind, base::Kind::kTooLarge);
@@ -80,6 +80,34 @@ TEST(Reply, RefusesWhatIsTooMuch) {
   ReplyReader noise;
   noise.Feed("HTTP/1.1 400 Bad Request\r\n");
   EXPECT_EQ(noise.Next(reply).error().kind, base::Kind::kProtocol);
+}
+
+// However the bytes arrive, too long a reply becomes an error and the next one is as it was sent.
+TEST(Reply, StepsOverLongTexts) {
+  const std::string x(1000, 'x');
+  const std::string longs[] = {
+      "$1000\r\n" + x + "\r\n", "*3\r\n$1\r\na\r\n$1000\r\n" + x + "\r\n*2\r\n:7\r\n$2\r\nbc\r\n",
+      "*2\r\n$60\r\n" + x.substr(0, 60) + "\r\n$60\r\n" + x.substr(0, 60) + "\r\n",
+      "*2\r\n$1000\r\n" + x + "\r\n$1000\r\n" + x + "\r\n"};
+  for (const std::string& text : longs) {
+    for (const std::size_t step :
+         {std::size_t{1}, std::size_t{7}, std::size_t{500}, x.size() * 9}) {
+      ReplyReader reader({.max_bytes = 100});
+      const std::string all = text + "*2\r\n$100\r\n" + x.substr(0, 100) + "\r\n:5\r\n";
+      std::vector<Reply> got;
+      for (std::size_t at = 0; at < all.size(); at += step) {
+        reader.Feed(std::string_view(all).substr(at, step));
+        Reply reply;
+        while (reader.Next(reply).value()) got.push_back(std::move(reply));
+      }
+      ASSERT_EQ(got.size(), 2U) << text.substr(0, 40) << " by " << step;
+      EXPECT_TRUE(got[0].is_error());
+      EXPECT_EQ(ServerError(got[0].text()).kind, base::Kind::kTooLarge);
+      EXPECT_EQ(got[1][0].text(), x.substr(0, 100));
+      EXPECT_EQ(got[1][1].integer(), 5);
+      EXPECT_FALSE(reader.in_long_text());
+    }
+  }
 }
 
 TEST(Command, EqualsHiredis) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "components/redis/reply_reader.hpp"
 #include "config/properties.hpp"
 #include "contracts/descriptor.hpp"
 
@@ -54,6 +55,8 @@ struct Settings {
   std::chrono::nanoseconds dial_timeout{};
   /// How long the answer to one command may take.
   std::chrono::nanoseconds read_timeout{};
+  /// What is read of one answer.
+  ReplyLimits limits;
 
   /// The servers as messages name them.
   std::string Servers() const;

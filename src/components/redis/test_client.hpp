@@ -14,10 +14,12 @@ namespace components::redis::testing {
 
 class TestClient {
  public:
-  explicit TestClient(std::vector<config::Properties::Entry> entries, int loops = 1)
+  explicit TestClient(std::vector<config::Properties::Entry> entries, int loops = 1,
+                      ReplyLimits limits = {})
       : loops_(loops) {
     auto settings = ReadSettings(config::Properties("test", std::move(entries)), {});
     EXPECT_TRUE(settings) << settings.error().message;
+    settings->limits = limits;
     auto client = Client::Make(*std::move(settings));
     EXPECT_TRUE(client) << client.error().message;
     client_ = *std::move(client);

@@ -104,6 +104,45 @@ TEST(Layout, ValuesOfOthersAreRead) {
   EXPECT_EQ(server.Do({"EXISTS", "list2"}), "0");
 }
 
+// Only the fields of a value are asked for: a hash of millions would hold up all that share the
+// connection, and break it.
+TEST(Layout, AHugeHashOfOthersHoldsUpNobody) {
+  const Server& server = SharedServer();
+  server.Do({"EVAL",
+             "for i = 1, 600 do local f = {} for j = 1, 2000 do f[j] = i * 2000 + j end "
+             "redis.call('HSET', 'huge', unpack(f)) end",
+             "0"});
+  ASSERT_EQ(server.Do({"HLEN", "huge"}), "600000");
+  server.Do({"HSET", "app||half", "version", "1"});
+  TestStore store(server);
+  EXPECT_TRUE(ErrorText(store.Get("huge")).starts_with("invalid argument: the key \"huge\""));
+  EXPECT_TRUE(ErrorText(store.Get("app||half")).starts_with("invalid argument: the key"));
+  EXPECT_FALSE(store.Get("app||none")->found);
+  EXPECT_FALSE(store.Get("none")->found);
+  server.Do({"HSET", "huge", "data", "x"});
+  EXPECT_EQ(store.Get("huge")->data, "x");
+  server.Do({"DEL", "huge"});
+}
+
+TEST(Layout, AUserWithTheCommandsOfTheGoStoreOnlyReadsToo) {
+  const Server& server = SharedServer();
+  server.Do({"HSET", "hash", "version", "7", "data", "x"});
+  server.Do({"HSET", "foreign", "field", "x"});
+  server.Do({"SET", "text", "old form"});
+  server.Do({"ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-hmget", "-hlen"});
+  {
+    TestStore store(
+        {{"redisHost", server.address()}, {"redisUsername", "app"}, {"redisPassword", "pw"}});
+    ASSERT_EQ(ErrorText(store.status()), "");
+    EXPECT_EQ(store.Get("hash")->data, "x");
+    EXPECT_EQ(store.Get("hash")->etag, "7");
+    EXPECT_EQ(store.Get("text")->data, "old form");
+    EXPECT_FALSE(store.Get("none")->found);
+    EXPECT_TRUE(ErrorText(store.Get("foreign")).starts_with("invalid argument: the key"));
+  }
+  server.Do({"ACL", "DELUSER", "app"});
+}
+
 TEST(Layout, AWrongVersionIsLeftAlone) {
   const Server& server = SharedServer();
   TestStore store(server);

@@ -160,6 +160,12 @@ end
 return 1
 )lua";
 
+/// KEYS[1]: data, version (each nil if the hash has none), and how many fields there are.
+inline constexpr std::string_view kLookText = R"lua(
+local got = redis.call('HMGET', KEYS[1], 'data', 'version')
+return {got[1], got[2], redis.call('HLEN', KEYS[1])}
+)lua";
+
 /// The scripts with their digests.
 struct Scripts {
   components::redis::Script set{kSetText};

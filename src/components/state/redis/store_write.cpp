@@ -88,6 +88,13 @@ base::Status Store::Prepare(contracts::SetRequest&& request, Write& write) const
     write.data = std::move(request.value);
   }
   if (document) write.data = StrCat(R"({"data":)", write.data, "}");
+  // The server would hang up, and with that on everybody.
+  if (write.data.size() > components::redis::kLongestText) {
+    return base::Fail(
+        Kind::kTooLarge,
+        StrCat("the value of ", base::Quote(write.key), " has ", write.data.size() >> 20,
+               " MiB: redis takes ", components::redis::kLongestText >> 20, " MiB at most"));
+  }
   return {};
 }
 
