@@ -156,6 +156,38 @@ std::vector<config::Properties::Entry> WithIndex(const Modules& server, std::str
 }
 constexpr std::string_view kOrgAndId =
     R"({"key":"person.org","type":"TEXT"},{"key":"person.id","type":"NUMERIC"})";
+constexpr std::string_view kIdAndOrg =
+    R"({"key":"person.id","type":"NUMERIC"},{"key":"person.org","type":"TEXT"})";
+
+TEST(Queries, AnIndexThatFitsStays) {
+  Modules server;
+  for (int i = 0; i < 2; ++i) {
+    TestStore store(WithIndex(server, kOrgAndId));
+    EXPECT_EQ(ErrorText(store.status()), "");
+  }
+  EXPECT_EQ(server.Seen("FT.CREATE").size(), 2U);
+  EXPECT_EQ(server.Seen("FT.DROPINDEX").size(), 0U);
+}
+
+TEST(Queries, AnIndexOfOtherFieldsIsMadeAnew) {
+  Modules server;
+  const auto start = [&](std::string_view fields) {
+    TestStore store(WithIndex(server, fields));
+    return ErrorText(store.status());
+  };
+  EXPECT_EQ(start(kOrgAndId), "");
+  EXPECT_EQ(start(kIdAndOrg), "");
+  EXPECT_EQ(server.indexed[0][0], "$.data.person.id");
+  EXPECT_EQ(start(R"({"key":"person.id","type":"NUMERIC"})"), "");
+  EXPECT_EQ(server.indexed.size(), 1U);
+  EXPECT_EQ(start(R"({"key":"person.id","type":"TAG"})"), "");
+  EXPECT_EQ(server.indexed[0][2], "TAG");
+  // The documents stay.
+  EXPECT_EQ(server.Seen("FT.DROPINDEX"),
+            std::vector<std::string>(3, std::string("FT.DROPINDEX people")));
+  server.may_drop = false;
+  EXPECT_TRUE(start(kOrgAndId).starts_with("unavailable: redis store: error registering query"));
+}
 
 TEST(Queries, FindDocuments) {
   Modules server;

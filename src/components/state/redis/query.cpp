@@ -49,6 +49,16 @@ std::string Escaped(std::string_view text, bool keep_spaces) {
   return out;
 }
 
+// What follows the text `name` in a list of names and values; flags without a value stand at its
+// end.
+template <class List>
+components::redis::Reply::Value Named(const List& list, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < list.size(); i += 2) {
+    if (list[i].text() == name) return list[i + 1];
+  }
+  return list[list.size()];
+}
+
 using contracts::StateFilter;
 using contracts::StateQueryValue;
 
@@ -134,6 +144,19 @@ std::vector<std::string> QueryIndex::CreateCommand() const {
                    {StrCat("$.data.", fields[i].key), "AS", Alias(i), fields[i].type, "SORTABLE"});
   }
   return command;
+}
+
+bool QueryIndex::IsMadeOf(const components::redis::Reply& info) const {
+  const components::redis::Reply::Value attributes = Named(info, "attributes");
+  if (attributes.size() != fields.size()) return false;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (Named(attributes[i], "identifier").text() != StrCat("$.data.", fields[i].key) ||
+        Named(attributes[i], "attribute").text() != Alias(i) ||
+        !base::EqualsIgnoreCase(Named(attributes[i], "type").text(), fields[i].type)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 base::Result<std::vector<QueryIndex>> ParseQueryIndexes(std::string_view text) {

@@ -23,6 +23,9 @@ struct QueryIndex {
 
   /// What FT.CREATE is called with, the command included.
   std::vector<std::string> CreateCommand() const;
+  /// Whether FT.INFO, whose answer `info` is, tells of just these fields in this order: queries
+  /// name them by their place. False for what cannot be understood.
+  bool IsMadeOf(const components::redis::Reply& info) const;
 };
 
 /// `[{"name": "x", "indexes": [{"key": "person.id", "type": "NUMERIC"}]}]`

@@ -56,6 +56,7 @@ class Store : public contracts::StateStore {
 
   async::Task<base::Status> Start(const contracts::Call& call);
   async::Task<base::Status> CreateIndexes(const contracts::Call& call);
+  async::Task<base::Status> CreateIndex(const contracts::Call& call, const QueryIndex& index);
   bool AsJson(const contracts::Metadata& metadata) const;
   base::Status Prepare(contracts::SetRequest&& request, Write& write) const;
   void Prepare(contracts::DeleteRequest&& request, Write& write) const;

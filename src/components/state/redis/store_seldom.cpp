@@ -20,6 +20,7 @@ using contracts::GetResponse;
 
 namespace {
 
+constexpr int kIndexTries = 3;
 constexpr components::redis::SettingsDefaults kDefaults{.min_retry = std::chrono::seconds(2)};
 
 base::Error NotOurs(std::string_view key, std::string_view what) {
@@ -104,24 +105,44 @@ async::Task<base::Status> Store::Start(const contracts::Call& call) {
 
 async::Task<base::Status> Store::CreateIndexes(const contracts::Call& call) {
   for (const QueryIndex& index : indexes_) {
-    const std::vector<std::string> command = index.CreateCommand();
-    const std::vector<Arg> args(command.begin(), command.end());
-    Request request{.args = args, .repeatable = true};
+    CO_RETURN_IF_ERROR(co_await CreateIndex(call, index));
+  }
+  co_return base::Status();
+}
+
+async::Task<base::Status> Store::CreateIndex(const contracts::Call& call, const QueryIndex& index) {
+  const std::vector<std::string> command = index.CreateCommand();
+  const std::vector<Arg> create(command.begin(), command.end());
+  const Arg info[] = {"FT.INFO", index.name};
+  const Arg drop[] = {"FT.DROPINDEX", index.name};
+  // Other runtimes may do the same at the same time.
+  for (int i = 0; i < kIndexTries; ++i) {
+    Request request{.args = create, .repeatable = true};
     CO_RETURN_IF_ERROR(co_await client_->Run(call, request));
     const std::string_view text = request.reply.text();
-    if (!request.reply.is_error() || text.find("already exists") != std::string_view::npos)
-      continue;
+    if (!request.reply.is_error()) co_return base::Status();
     if (text.starts_with("ERR unknown command")) {
       co_return base::Fail(
           Kind::kUnimplemented,
           "redis store: error registering query schemas: the server has no RediSearch module; load "
           "RediSearch and RedisJSON, or remove queryIndexes");
     }
-    co_return base::Fail(
-        Kind::kInvalidArgument,
-        StrCat("redis store: error registering query schemas: index ", index.name, ": ", text));
+    if (text.find("already exists") == std::string_view::npos) {
+      co_return base::Fail(
+          Kind::kInvalidArgument,
+          StrCat("redis store: error registering query schemas: index ", index.name, ": ", text));
+    }
+    // What fits stays: making it anew would leave queries incomplete for a while.
+    Request existing{.args = info, .repeatable = true};
+    CO_RETURN_IF_ERROR(co_await client_->Run(call, existing));
+    if (index.IsMadeOf(existing.reply)) co_return base::Status();
+    Request dropping{.args = drop, .repeatable = true};
+    CO_RETURN_IF_ERROR(co_await client_->Run(call, dropping));
   }
-  co_return base::Status();
+  co_return base::Fail(
+      Kind::kUnavailable,
+      StrCat("redis store: error registering query schemas: index ", index.name,
+             " has other fields and could not be made anew: let the user drop it (FT.DROPINDEX)"));
 }
 
 async::Task<base::Status> Store::Ping(const contracts::Call& call) {
