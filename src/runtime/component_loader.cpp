@@ -201,6 +201,12 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
       } else {
         live.object = old->object;
       }
+      if (const auto* state = std::get_if<std::shared_ptr<contracts::StateStore>>(&live.object);
+          status && state) {
+        // What it can do may depend on its server.
+        const auto names = contracts::StateFeatureNames((*state)->Features());
+        live.info.capabilities.assign(names.begin(), names.end());
+      }
       if (status) status = Place(std::move(live));
     }
   } else {

@@ -5,8 +5,20 @@
 
 namespace runtime::test {
 
+// A store that can do more, once it is up, than every store of its type.
+static const contracts::Descriptor& LessPromised() {
+  static const contracts::Descriptor kDescriptor = [] {
+    contracts::Descriptor out = components::state::in_memory::Descriptor();
+    out.type = "state.less-promised";
+    out.features = {"ETAG"};
+    return out;
+  }();
+  return kDescriptor;
+}
+
 const contracts::Registry& Components() {
-  static const contracts::Registry kRegistry({&components::state::in_memory::Descriptor()});
+  static const contracts::Registry kRegistry(
+      {&components::state::in_memory::Descriptor(), &LessPromised()});
   return kRegistry;
 }
 
@@ -35,6 +47,18 @@ TEST(SingleApp, ServesHealthStateMetadataAndItsApp) {
   EXPECT_NE(metadata.body.find(R"("id":"orders")"), std::string::npos) << metadata.body;
   EXPECT_EQ(runtime.Http({.path = "/v1.0/invoke/orders/method/x"}).body, "hello from orders");
   EXPECT_TRUE(runtime.host->Stop());
+}
+
+TEST(SingleApp, MetadataTellWhatTheStoreItselfCanDo) {
+  Folder resources;
+  resources.Write("store.yaml", Component("store", "state.less-promised"));
+  config::Options options = TestOptions();
+  options.app_id = "orders";
+  options.resources_paths = {resources.path};
+  Runtime runtime(std::move(options));
+  ASSERT_EQ(runtime.error, "");
+  const Answer metadata = runtime.Http({.path = "/v1.0/metadata"});
+  EXPECT_NE(metadata.body.find(R"("KEYS_LIKE","ACTOR"])"), std::string::npos) << metadata.body;
 }
 
 TEST(SingleApp, AsksNobodyWhoTheyAre) {
