@@ -65,6 +65,7 @@ async::Task<base::Result<AppResources>> OperatorClient::Load(const async::Contex
   const async::Context limited = context.Until(loop.After(patience));
   Backoff backoff(options_.times.retry, options_.times.max_retry / 3);
   base::Error last(base::Kind::kTimeout, "there was no time to ask");
+  bool tried = false;
   while (true) {
     bool answered = false;
     const async::Context attempt = limited.Until(loop.After(options_.times.call * 2));
@@ -80,7 +81,10 @@ async::Task<base::Result<AppResources>> OperatorClient::Load(const async::Contex
     if (context.cancel && context.cancel->canceled()) {
       co_return std::unexpected(std::move(fetched).error());
     }
-    last = std::move(fetched).error();
+    // An attempt that the end of patience cut short says nothing of the operator.
+    if (!std::exchange(tried, true) || loop.now() < limited.deadline) {
+      last = std::move(fetched).error();
+    }
     if (loop.After(backoff.next()) >= limited.deadline) break;
     log_.Warning(base::StrCat("The Dapr operator at ", options_.address,
                               " does not answer: ", last.message, "; trying again"));
