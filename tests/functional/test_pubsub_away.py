@@ -14,6 +14,8 @@ from harness.brokers import TABLE, Brokers, compiled_in  # noqa: E402
 from harness.ledger import Ledger  # noqa: E402
 from harness.paths import sanitized  # noqa: E402
 from harness.slow_subscriber import slow_subscriber  # noqa: E402
+from harness.subscriber import PUBSUB  # noqa: E402
+from harness.yamls import document  # noqa: E402
 
 MESSAGES, SECONDS = 2000, 8.0
 WAITING, SIZE, MIB = 16_000, 4_000, 1024
@@ -84,6 +86,21 @@ def test_absent_app_of_another_kind_loses_nothing(
     assert not quorum or "quorum" in broker.server.ctl("list_queues", "--no-table-headers", "type")
     if not sanitized():
         assert max(scene.returns) < 1.0, scene.state()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", [name for name in compiled_in() if name == "redis"])
+def test_absent_app_spends_nothing_of_a_policy(
+    stack: contextlib.ExitStack, tmp_path: pathlib.Path, name: str
+) -> None:
+    breaker = {"maxRequests": 1, "timeout": "60s", "trip": "consecutiveFailures > 5"}
+    rules = {
+        "policies": {"timeouts": {"t": "10s"}, "circuitBreakers": {"b": breaker}},
+        "targets": {"components": {PUBSUB: {"inbound": {"timeout": "t", "circuitBreaker": "b"}}}},
+    }
+    more = {"r.yaml": document("Resiliency", {"name": "rules"}, rules)}
+    scene = AbsentApp(stack, Brokers.own(stack, name, durable=True), tmp_path, more=more)
+    assert scene.play(MESSAGES // 4, SECONDS / 2, restart_broker=False) == ""
 
 
 @pytest.fixture(scope="module")

@@ -65,8 +65,8 @@ Replica = HttpReplica | GrpcReplica | StreamReplica
 
 class AbsentApp:
     """The whole scene. `durable` brokers lose nothing with the runtime; the others keep it running. `kind` is
-    http, grpc or stream: who holds a stream is at no address and has no dead-letter topic here. `spec` fields
-    go into the subscription as they are."""
+    http, grpc or stream: who holds a stream is at no address and has no dead-letter topic here. `more` are
+    further resources; `spec` fields go into the subscription as they are."""
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class AbsentApp:
         folder: pathlib.Path,
         kind: str = "http",
         seed: int = 1,
+        more: dict[str, str] | None = None,
         **spec: Any,
     ):
         self.stack, self.broker, self.kind, self.dice = stack, broker, kind, random.Random(seed)
@@ -84,7 +85,7 @@ class AbsentApp:
         self.names = host_names.wanted(folder)
         dead = f"{self.topic}-dead"
         broker.prepare([self.topic, dead])
-        resources = {"ps.yaml": broker.component(unique("absent"), away=True)}
+        resources = {"ps.yaml": broker.component(unique("absent"), away=True), **(more or {})}
         place = None
         if kind != "stream":
             resources["s.yaml"] = subscription(self.topic, "/t", name="s", deadLetterTopic=dead, **spec)

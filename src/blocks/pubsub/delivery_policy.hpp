@@ -36,8 +36,8 @@ class AfterFirst final : public DeliveryAttempt {
 class DeliveryPolicy {
  public:
   virtual ~DeliveryPolicy() = default;
-  /// Runs the attempt under the policy and returns its last result. kAway, kRefused and kEnded are
-  /// handed on at once: an app that is not there is no failed attempt.
+  /// Runs the attempt under the policy and returns its last result. kAway, kRefused, kBroken and
+  /// kEnded are handed on at once: an app that is not there is no failed attempt.
   virtual async::Task<DeliveryResult> Run(const contracts::Call& call,
                                           DeliveryAttempt& attempt) const = 0;
   /// The most that one attempt may take; 0 = no limit.

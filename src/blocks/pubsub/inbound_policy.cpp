@@ -5,13 +5,15 @@
 namespace blocks::pubsub {
 namespace {
 
-// Whether the app has had the message at all.
+// Whether the app has said anything. A connection that broke tells of an app that went away, and
+// who holds the message for its return knows better than a policy what becomes of it.
 bool Attempted(Answer answer) {
-  return answer != Answer::kAway && answer != Answer::kRefused && answer != Answer::kEnded;
+  return answer != Answer::kAway && answer != Answer::kRefused && answer != Answer::kBroken &&
+         answer != Answer::kEnded;
 }
 
 bool Failed(Answer answer) {
-  return answer == Answer::kRetry || answer == Answer::kFailed || answer == Answer::kBroken;
+  return answer == Answer::kRetry || answer == Answer::kFailed;
 }
 
 }  // namespace
@@ -57,8 +59,6 @@ async::Task<DeliveryResult> InboundPolicy::RunUnder(
     const bool again = co_await run.Again({.ok = !failed, .timed_out = late});
     if (again) continue;
     if (call.canceled()) co_return DeliveryResult{Answer::kEnded, result.why};
-    // The policy has tried as often as it may: nobody else is to begin anew.
-    if (result.answer == Answer::kBroken) result.answer = Answer::kFailed;
     co_return result;
   }
 }
