@@ -22,6 +22,8 @@ from harness.subscriber import (
     subscription,
     wanted,
 )
+from harness.tcp_proxy import TcpProxy
+from harness.yamls import document
 
 PAUSED = "dapr_shared_paused_subscriptions"
 PENDING = "dapr_shared_pending_deliveries"
@@ -111,6 +113,70 @@ def test_message_that_kills_the_app_every_time_ends_in_the_dead_letter_topic() -
         publish(daprd, 2)
         wait_for(lambda: app.values("/dead") == [1] and 2 in app.values("/orders"), 15)
         assert 3 <= app.values("/orders").count(1) <= 10
+
+
+BREAKER = {"maxRequests": 1, "timeout": "60s", "trip": "consecutiveFailures > 5"}
+INBOUND = {
+    "timeout alone": {"timeout": "t"},
+    "breaker": {"timeout": "t", "circuitBreaker": "b"},
+}
+
+
+@pytest.mark.parametrize("inbound", INBOUND.values(), ids=INBOUND)
+def test_app_that_is_killed_over_many_messages_spends_no_policy(inbound: dict[str, str]) -> None:
+    app = HttpSubscriber()
+    app.hold = "killed"
+    names = [f"t{number}" for number in range(8)]
+    rules = {
+        "policies": {"timeouts": {"t": "10s"}, "circuitBreakers": {"b": BREAKER}},
+        "targets": {"components": {"ps": {"inbound": inbound}}},
+    }
+    documents = [
+        document("Resiliency", {"name": "rules"}, rules),
+        *(subscription(name, f"/{name}", deadLetterTopic="dead") for name in names),
+        subscription("dead", "/dead"),
+    ]
+    with daprd_with(app, *documents) as daprd:
+        app.start()
+        ready(daprd)
+        for name in names:
+            publish(daprd, name, name)
+        wait_for(lambda: len(app.events) == len(names))
+        app.stop()
+        app.hold = None
+        app.events.clear()
+        time.sleep(0.5)
+        with app:
+            wait_for(lambda: sorted(values(app)) == names)
+            publish(daprd, "more", "t0")
+            wait_for(lambda: "more" in values(app))
+        assert not [event for event in app.events if event.path == "/dead"]
+
+
+@pytest.mark.parametrize("kind", [HttpSubscriber, GrpcSubscriber])
+def test_app_that_is_away_behind_what_accepts_and_closes(kind: Any) -> None:
+    """As a port that a container engine publishes, or a TCP load balancer."""
+    app = kind()
+    messages = [base64.b64encode(bytes([number])).decode() for number in range(20)]
+
+    def seen(path: str) -> list[Any]:
+        events = [event for event in app.events if event.path == path]
+        return [json.loads(event.body) if kind is GrpcSubscriber else event.data for event in events]
+
+    documents = [subscription(deadLetterTopic="dead"), subscription("dead", "/dead")]
+    with TcpProxy(app.port) as proxy, daprd_with(kind(proxy.port), *documents) as daprd:
+        for absence in ("never there", "gone"):
+            wait_for(lambda: set(topics(daprd)) == {"orders", "dead"})
+            for message in messages:
+                publish(daprd, absence + message)
+            wait_for(lambda: gauge(daprd, PENDING) >= 1)
+            time.sleep(1.5)
+            app.start()
+            returned = time.monotonic()
+            wait_for(lambda: set(seen("/orders")) >= {absence + message for message in messages})
+            assert time.monotonic() - returned < 3
+            assert not seen("/dead")
+            app.stop()
 
 
 def test_activator_that_answers_503_is_asked_by_one_message_at_a_time() -> None:

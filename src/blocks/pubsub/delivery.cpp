@@ -16,6 +16,11 @@ constexpr std::string_view kOnBulkTopicEvent =
     "/dapr.proto.runtime.v1.AppCallback/OnBulkTopicEvent";
 constexpr std::string_view kOnBulkTopicEventAlpha1 =
     "/dapr.proto.runtime.v1.AppCallbackAlpha/OnBulkTopicEventAlpha1";
+// What every app is asked when it comes anyway.
+constexpr std::string_view kQuestion = "/dapr/config";
+constexpr std::string_view kGrpcQuestion =
+    "/dapr.proto.runtime.v1.AppCallback/ListTopicSubscriptions";
+constexpr auto kQuestionTime = std::chrono::seconds(5);
 constexpr std::size_t kLongestReply = std::size_t{1} << 20;
 constexpr std::size_t kLongestBulkReply = std::size_t{8} << 20;
 
@@ -135,6 +140,42 @@ async::Task<base::Result<AppDelivery::HttpReply>> AppDelivery::Post(const contra
   if (!sent) co_return std::unexpected(std::move(sent).error());
   if (broken) co_return std::unexpected(std::move(*broken));
   co_return reply;
+}
+
+async::Task<DeliveryResult> AppDelivery::AskWhetherThere(const contracts::Call& call) const {
+  const async::Context bounded = call.Until(async::Loop::Current()->After(kQuestionTime));
+  std::optional<base::Error> error;
+  bool refused = false;
+  if (grpc()) {
+    const auto answer =
+        co_await CallAppUnary(*options_.target, bounded, kGrpcQuestion, {}, {}, kLongestReply);
+    if (!answer) error = answer.error();
+    // A server that is ending cancels what it has in hand.
+    refused = answer && (answer->status.code == grpc::Code::kUnavailable ||
+                         answer->status.code == grpc::Code::kCancelled);
+  } else {
+    http::RequestHead head;
+    head.method = "GET";
+    head.target = kQuestion;
+    auto answer = co_await options_.target->Send(bounded, std::move(head), nullptr);
+    if (!answer) error = answer.error();
+    refused = answer && answer->response.head.status == 503;
+    // For the sake of the connection; what it says does not matter.
+    if (answer) (void)co_await http::ReadAll(*answer->response.body, bounded, kLongestReply);
+  }
+  if (refused) co_return AwayBy("a refusal");
+  if (!error) co_return DeliveryResult{};
+  if (error->kind == base::Kind::kTimeout) {
+    co_return DeliveryResult{call.canceled() ? Answer::kEnded : Answer::kFailed, error->message};
+  }
+  DeliveryResult result = FailureOf(*error);
+  if (result.answer == Answer::kFailed) co_return DeliveryResult{};  // nonsense, but an answer
+  if (result.answer == Answer::kBroken) {
+    // What takes connections and closes them without a word stands in front of nobody.
+    options_.target->ReportUnavailable();
+    result.answer = Answer::kRefused;
+  }
+  co_return result;
 }
 
 async::Task<DeliveryResult> AppDelivery::Deliver(const contracts::Call& call,

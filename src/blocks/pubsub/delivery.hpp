@@ -38,6 +38,10 @@ class AppDelivery {
 
   bool grpc() const { return contracts::IsGrpc(options_.target->protocol()); }
 
+  /// Asks the app something harmless, to see whether it answers at all. kSuccess: it does. kFailed:
+  /// nothing came in time, so nobody knows. Otherwise it is not there, or the call has ended.
+  async::Task<DeliveryResult> AskWhetherThere(const contracts::Call& call) const;
+
  private:
   struct HttpReply {
     int status = 0;

@@ -91,9 +91,24 @@ void DeliveryDoor::Leave(Ticket& ticket, Answer answer) {
     if (answer == Answer::kRefused && observer_.refused) observer_.refused();
     return;
   }
-  if (answer == Answer::kBroken || answer == Answer::kEnded) return WakeFirst();
+  if (answer == Answer::kBroken || answer == Answer::kEnded) {
+    // It may have gone into something that takes connections and closes them.
+    if (knocked && answer == Answer::kBroken) PutOffKnock(true);
+    return WakeFirst();
+  }
   if (!knocked) return;
   ticket.Hold(false);  // whatever follows is no wait for the app
+  Open();
+}
+
+void DeliveryDoor::Found(Ticket& ticket) {
+  if (!std::exchange(ticket.knocking_, false)) return;
+  knocking_->busy.store(false);
+  ticket.Hold(false);
+  async::Loop::Current()->Post([this] { Open(); });
+}
+
+void DeliveryDoor::Open() {
   doubt_ = false;
   ForgetKnocks();
   if (observer_.answered) observer_.answered();

@@ -77,6 +77,11 @@ class DeliveryDoor {
   /// are made without entering again.
   void Leave(Ticket& ticket, Answer answer);
 
+  /// In place of Leave: the app has been found there by something else than this delivery, which
+  /// is sent now. What waits follows once the caller has gone on to its next wait. The door must
+  /// last until then.
+  void Found(Ticket& ticket);
+
   /// What the home loop says.
   void Set(DoorState state);
   DoorState state() const { return state_; }
@@ -94,6 +99,7 @@ class DeliveryDoor {
   async::TimePoint KnockAt() const;
   void PutOffKnock(bool knocked);
   void ForgetKnocks();
+  void Open();
   void WakeAll();
   void WakeFirst();
 

@@ -71,8 +71,20 @@ class DoorTest : public ::testing::Test {
     Run([&] { gate_.Spawn(Deliver(name, std::move(answers))); });
   }
 
+  // Asks something else of the app before the delivery.
+  async::Task<void> FindAndDeliver() {
+    DeliveryDoor::Ticket ticket(*door_, this, [this](int change) { held_ += change; });
+    EXPECT_TRUE(co_await door_->Enter(gate_.context(), ticket));
+    log_ += "?";
+    co_await asked_.Wait(gate_.context());
+    door_->Found(ticket);
+    EXPECT_FALSE(ticket.knocking());
+    log_ += "+1";
+  }
+
   async::Loop loop_;
   async::Gate gate_;
+  async::Event asked_;
   int refused_ = 0, answered_ = 0, held_ = 0, at_app_ = 0, most_ = 0;
   std::string log_;
   std::unique_ptr<DeliveryDoor> door_ =
@@ -115,6 +127,19 @@ TEST_F(DoorTest, OneKnocksAtATimeAndItsAnswerOpens) {
   Run([&] { door_->Set(DoorState::kOpen); });
   Until([&] { return gate_.size() == 0; });
   EXPECT_EQ(log_, "+1+1+1+2+3");
+}
+
+TEST_F(DoorTest, WhatFindsTheAppGoesBeforeWhatWaits) {
+  Run([&] { door_->Set(DoorState::kKnock); });
+  Run([&] { gate_.Spawn(FindAndDeliver()); });
+  Start(2, {Answer::kSuccess});
+  EXPECT_EQ(log_, "?");
+  Run([&] { asked_.Set(); });
+  Until([&] { return answered_ == 1; });
+  Run([&] { door_->Set(DoorState::kOpen); });
+  Until([&] { return gate_.size() == 0; });
+  EXPECT_EQ(log_, "?+1+2");
+  EXPECT_EQ(held_, 0);
 }
 
 TEST_F(DoorTest, KnockThatEndsWithoutAnAnswerIsTakenUpByTheNext) {

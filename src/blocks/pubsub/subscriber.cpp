@@ -12,10 +12,11 @@ namespace {
 
 using contracts::Verdict;
 
-// How often a message is brought to an app whose connection breaks over it. More and it may be the
-// message that ends the app.
-constexpr int kMostBroken = 5;
+// How often the connection may break over a message at an app that had just answered something
+// else. More and it may be the message that ends the app.
+constexpr int kMostBroken = 4;
 constexpr auto kFirstBrokenWait = std::chrono::milliseconds(20);
+constexpr int kMostDoublings = 5;
 constexpr async::Duration kLongestKnock = std::chrono::seconds(60);
 
 constexpr int kDefaultBatch = 100;
@@ -191,10 +192,25 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
   async::Loop& loop = *async::Loop::Current();
   contracts::Call own = call;
   own.app_id = options_.app_id;
-  int broken = 0;
+  int breaks = 0;
+  int broken = 0;  // those that count against the message
   while (true) {
     if (returning_ || !co_await options_.door->Enter(call, ticket)) {
       co_return DeliveryResult{Answer::kEnded, "the subscription ends"};
+    }
+    // Whether the message broke the connection shows only where an app is: what accepts
+    // connections for one that is away breaks them as well.
+    bool there = false;
+    if (breaks > 0) {
+      DeliveryResult asked = co_await options_.delivery->AskWhetherThere(own);
+      there = asked.answer == Answer::kSuccess;
+      if (there) {
+        options_.door->Found(ticket);
+      } else if (asked.answer != Answer::kFailed) {
+        options_.door->Leave(ticket, asked.answer);
+        if (asked.answer == Answer::kEnded) co_return asked;
+        continue;
+      }
     }
     DeliveryResult result;
     if (ticket.knocking()) {
@@ -209,9 +225,9 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
       case Answer::kRefused:
         continue;
       case Answer::kBroken: {
-        if (++broken >= kMostBroken) co_return result;
+        if (there && ++broken >= kMostBroken) co_return result;
         // The app went while it had the message. It gets it again, as from any broker.
-        const auto wait = kFirstBrokenWait * (1 << broken);
+        const auto wait = kFirstBrokenWait * (1 << std::min(++breaks, kMostDoublings));
         const async::Wake wake = co_await async::Sleep(call, loop.After(base::Jitter(wait)));
         if (wake == async::Wake::kCanceled) co_return DeliveryResult{Answer::kEnded, result.why};
         continue;

@@ -113,7 +113,10 @@ class ScriptedTarget final : public contracts::AppTarget {
                                                          http::RequestHead head, http::Body* body,
                                                          http::InterimObserver*) override {
     int status = 200;
-    {
+    if (head.method == "GET") {
+      ++questions;
+      status = question;
+    } else {
       std::lock_guard lock(mutex_);
       sent_.push_back(base::StrCat(head.target, " ", body->Whole().value_or("")));
       const bool soon = context.deadline < async::Clock::now() + std::chrono::seconds(30);
@@ -144,6 +147,8 @@ class ScriptedTarget final : public contracts::AppTarget {
     return limited_;
   }
   std::atomic<int> refusals{0};
+  std::atomic<int> questions{0};   // whether it is there
+  std::atomic<int> question{404};  // what it says to them, as in Answer
 
  private:
   std::mutex mutex_;

@@ -97,6 +97,46 @@ TEST_F(ManagerTest, BrokenConnectionsAreTriedAgainAndThenDead) {
   broker_->Hand("a", R"({"id":"2"})");
   Noted(R"(published dead {"id":"2"})");
   Noted("a done", 2);
+  // Brought again four times, each time after the app had answered something else.
+  EXPECT_EQ(target_.sent().size(), 7U);
+  EXPECT_EQ(target_.questions, 5);
+}
+
+TEST_F(ManagerTest, WhatBreaksAtSomethingInFrontOfNobodyIsHeld) {
+  SubscriptionSpec spec = Spec("a", "/a");
+  spec.dead_letter_topic = "dead";
+  Make({spec, Spec("b", "/b")});
+  Noted("a subscribe");
+  Noted("b subscribe");
+  Target(TargetState::kReady);
+  Noted("b resume");
+  target_.Answer({-2});
+  target_.question = -2;
+  broker_->Hand("a", R"({"id":"1"})");
+  broker_->Hand("a", R"({"id":"2"})");
+  Until([&] { return target_.questions >= 6 && manager_->pending() == 2; });
+  EXPECT_GE(target_.refusals, 6);
+  EXPECT_GE(Count("b pause"), 1) << "nothing is pulled meanwhile";
+  EXPECT_EQ(target_.sent().size(), 2U);
+  target_.Answer({200});
+  target_.question = 404;
+  Noted("a done", 2);
+  Noted("b resume", 2);
+  EXPECT_EQ(target_.sent().size(), 4U);
+  for (const std::string& note : broker_->notes()) EXPECT_FALSE(note.starts_with("published"));
+}
+
+TEST_F(ManagerTest, BrokenConnectionsAreNoFailuresOfThePolicy) {
+  UsePolicy(0, "consecutiveFailures >= 1");
+  Make({Spec("a", "/a")});
+  Noted("a subscribe");
+  Target(TargetState::kReady);
+  target_.Answer({-2, -2, -2, 200});
+  broker_->Hand("a", R"({"id":"1"})");
+  Noted("a done");
+  broker_->Hand("a", R"({"id":"2"})");
+  Noted("a done", 2);
+  EXPECT_EQ(Count("a failed"), 0);
 }
 
 // The stream found its broker in the tables of before the change.
