@@ -39,6 +39,10 @@ class Endpoints {
 
   /// Sets the endpoint aside: 100 ms at first, doubling to 5 s.
   static void Failed(Endpoint& endpoint, async::TimePoint now);
+  /// The same for a connection that broke: many may break at once and are one piece of news.
+  static void Broke(Endpoint& endpoint, async::TimePoint now) {
+    if (endpoint.aside_until <= now) Failed(endpoint, now);
+  }
   static void Succeeded(Endpoint& endpoint) {
     endpoint.failures = 0;
     endpoint.aside_until = {};

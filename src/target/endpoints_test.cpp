@@ -48,6 +48,17 @@ TEST(Endpoints, FailedOnesAreSetAsideLongerAndLonger) {
   EXPECT_EQ(endpoints.Pick(now), only);
 }
 
+TEST(Endpoints, ManyBreaksAtOnceAreOnePieceOfNews) {
+  Endpoints endpoints;
+  endpoints.Update(List({1, 2}, 1));
+  const auto now = async::Clock::now();
+  auto one = endpoints.Pick(now);
+  for (int i = 0; i < 20; ++i) Endpoints::Broke(*one, now);
+  for (int i = 0; i < 4; ++i) EXPECT_NE(endpoints.Pick(now), one);
+  EXPECT_EQ(one->failures, 1U);
+  EXPECT_LE(one->aside_until, now + milliseconds(100));
+}
+
 TEST(Endpoints, AnUpdateKeepsTheCountsOfWhatStays) {
   Endpoints endpoints;
   endpoints.Update(List({1, 2}, 1));

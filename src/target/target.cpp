@@ -420,6 +420,10 @@ async::Task<base::Result<contracts::AppResponse>> Target::Forward(const async::C
       co_return contracts::AppResponse{std::move(*response), std::move(lease)};
     }
     if (response.error().kind != base::Kind::kUnreachable) {
+      // Who tries again does so at another endpoint, if there is one.
+      if (response.error().kind == base::Kind::kUnavailable) {
+        Endpoints::Broke(*endpoint, loop.now());
+      }
       co_return std::unexpected(std::move(response).error());
     }
     Endpoints::Failed(*endpoint, loop.now());

@@ -297,5 +297,31 @@ TEST(Target, AnAppThatReturnsElsewhereIsFoundAtOnce) {
   EXPECT_LT(async::Clock::now() - began, milliseconds(500));
 }
 
+// What stands in front of an endpoint that is gone takes connections and closes them.
+TEST(Target, WhatIsTriedAgainAfterABreakGoesToAnotherEndpoint) {
+  Fixture fixture;
+  App app(fixture.loops);
+  app.Start();
+  std::unique_ptr<net::Listener> closer;
+  uint16_t port = 0;
+  fixture.loops.RunOn(0, [&] {
+    auto socket = net::BindTcp("127.0.0.1", 0);
+    port = net::LocalPort(*socket);
+    closer = std::make_unique<net::Listener>(std::move(*socket));
+    ASSERT_TRUE(closer->Start(*async::Loop::Current(), [](std::unique_ptr<net::Stream>) {}));
+  });
+  fixture.Make({.host = "localhost", .port = app.port});
+  fixture.loops.RunOn(0, [&] {
+    fixture.target->UseAddresses(
+        {*net::Address::FromIp("127.0.0.1", app.port), *net::Address::FromIp("127.0.0.1", port)});
+  });
+  fixture.WaitFor(TargetState::kReady);
+  int broken = 0;
+  for (int i = 0; i < 4; ++i) broken += fixture.Get(1).empty() ? 1 : 0;
+  EXPECT_EQ(broken, 1);
+  EXPECT_EQ(fixture.error.kind, base::Kind::kUnavailable);
+  fixture.loops.RunOn(0, [&] { closer.reset(); });
+}
+
 }  // namespace
 }  // namespace target
