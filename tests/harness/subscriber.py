@@ -166,6 +166,7 @@ class StreamSubscriber:
         self.error: grpc.RpcError | None = None
         self.ended = threading.Event()
         self.opened = threading.Event()
+        self.out_of_turn = False  # an event came before the initial response
         self._channel = daprd.channel()
         if open_at_once:
             self.send(initial_request={"pubsub_name": PUBSUB, "topic": topic, **initial})
@@ -183,6 +184,7 @@ class StreamSubscriber:
                 if response.HasField("initial_response"):
                     self.opened.set()
                 else:
+                    self.out_of_turn |= not self.opened.is_set()
                     self._events.put(response.event_message)
         except grpc.RpcError as error:
             self.error = error
@@ -198,7 +200,9 @@ class StreamSubscriber:
         self._requests.put(None)
 
     def next(self, seconds: float = 10) -> Any:
-        return self._events.get(timeout=seconds)
+        event = self._events.get(timeout=seconds)
+        assert not self.out_of_turn, "an event came before the initial response"
+        return event
 
     def idle(self) -> bool:
         return self._events.empty()
@@ -215,7 +219,7 @@ class StreamSubscriber:
         self._channel.close()
 
     def __enter__(self) -> "StreamSubscriber":
-        assert self.opened.wait(10), f"no initial response; {self.error}"
+        assert self.opened.wait(10) and not self.out_of_turn, f"no initial response first; {self.error}"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -120,11 +120,6 @@ async::Task<void> OpenStream(pubsub::StreamSubscription& events, Client& client,
                              std::optional<base::Error>& failed) {
   const async::Context context = client.context();
   auto opened = co_await events.Open(context);
-  if (opened) {
-    runtime::SubscribeTopicEventsResponseAlpha1 first;
-    first.mutable_initial_response();
-    opened = co_await client.Send(context, first.SerializeAsString());
-  }
   if (opened) co_return;
   failed = std::move(opened).error();
   client.End();

@@ -41,6 +41,13 @@ std::string EventMessage(const IncomingEvent& event, const EventPlace& place,
   return out;
 }
 
+// The one with initial_response, which callers expect before any event.
+std::string InitialMessage() {
+  std::string out;
+  wire::AppendBytes(out, 1, {});
+  return out;
+}
+
 }  // namespace
 
 // A message in our hands.
@@ -133,6 +140,9 @@ async::Task<base::Status> StreamSubscription::Open(const async::Context& context
     wait = std::min<async::Duration>(wait * 2, kLongestWait);
   }
   if (ending_) subscription_->Pause();
+  if (over_) co_return base::Status();
+  CO_RETURN_IF_ERROR(co_await client_.Send(context, InitialMessage()));
+  told_.Set();
   co_return base::Status();
 }
 
@@ -159,6 +169,8 @@ async::Task<Verdict> StreamSubscription::Handle(const contracts::Call& call,
     co_return co_await end_.Undeliverable(call, event.message(), dead_letter, "it has expired",
                                           true);
   }
+  // A broker may hand over before it has answered that the subscription stands.
+  if (co_await told_.Wait(call) != async::Wake::kReady) co_return Verdict::kReturn;
   if (over_ || ending_) co_return Verdict::kReturn;
   if (co_await window_.Acquire(call) != async::Wake::kReady) co_return Verdict::kReturn;
   std::string id = event.event().String("id").value_or("");
@@ -197,6 +209,7 @@ bool StreamSubscription::Processed(std::string_view id, uint64_t status) {
 
 async::Task<void> StreamSubscription::Drain(const async::Context& context) {
   if (!std::exchange(ending_, true) && subscription_) subscription_->Pause();
+  told_.Set();  // who waits for it goes back
   while (in_hand_ > 0 && !over_) {
     if (co_await idle_.Wait(context) != async::Wake::kReady) break;
   }
@@ -210,6 +223,7 @@ async::Task<void> StreamSubscription::Close() {
   for (const auto& [id, list] : flights_) out.insert(out.end(), list.begin(), list.end());
   // Each of them takes itself off the list when it is woken, and only itself.
   for (Flight* flight : out) flight->done.Set();
+  told_.Set();
   idle_.Pulse();
   if (!subscription_) co_return;
   // Who waits for a place on the stream waits for nothing now.

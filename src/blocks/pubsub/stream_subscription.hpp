@@ -42,7 +42,7 @@ class StreamSubscription final : public contracts::MessageHandler {
   const NamedPubSub& pubsub() const { return end_.pubsub(); }
 
   /// Subscribes, again and again with back-off while the broker cannot, and tells the caller that
-  /// it stands. An error the caller must hear otherwise.
+  /// it stands; events go out after that. An error the caller must hear otherwise.
   async::Task<base::Status> Open(const async::Context& context);
   /// The caller's verdict on an event; `status` is a TopicEventResponseStatus. False if no event of
   /// that id is out.
@@ -82,6 +82,7 @@ class StreamSubscription final : public contracts::MessageHandler {
   bool paused_ = false;
   bool ending_ = false;  // no new events
   bool over_ = false;    // no verdicts any more
+  async::Event told_;    // the caller knows that the subscription stands, or it is over
   async::Event idle_;
 };
 
