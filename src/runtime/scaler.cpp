@@ -60,7 +60,8 @@ struct Scaler::Query {
 };
 
 struct Scaler::Answer {
-  std::optional<int64_t> count;
+  // Nobody is told that nothing waits only because the runtime ends.
+  base::Result<int64_t> count = base::Fail(base::Kind::kUnavailable, "the runtime ends");
 };
 
 // The methods as the service wants them.
@@ -219,8 +220,7 @@ async::Task<std::expected<int64_t, Status>> Scaler::Waiting(const async::Context
           to->count = co_await of->waiting_work().Count(own, std::move(which));
         }(answer, app, filter, until);
       });
-  // Nobody is told that nothing waits only because the runtime ends.
-  if (!answer->count) co_return Fail(Code::kUnavailable, "the runtime ends");
+  if (!answer->count) co_return Fail(Code::kUnavailable, answer->count.error().message);
   co_return *answer->count;
 }
 
@@ -252,8 +252,8 @@ async::Task<grpc::CallStatus> Scaler::Stream(grpc::ServerStream& stream) {
     if (!query) co_return std::unexpected(std::move(query).error());
     const auto count = co_await Waiting(context, *std::move(query));
     if (stopping_) co_return grpc::CallStatus();
-    if (!count) co_return std::unexpected(count.error());
-    if (const bool active = *count > 0; told != active) {
+    // What is not known now is no news; an error would keep KEDA from asking for long.
+    if (const bool active = count && *count > 0; count && told != active) {
       externalscaler::IsActiveResponse out;
       out.set_result(active);
       if (auto sent = co_await stream.Write(out.SerializeAsString()); !sent) {

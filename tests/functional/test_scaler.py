@@ -17,6 +17,7 @@ from harness.daprd import Daprd  # noqa: E402
 from harness.http_app import HttpApp  # noqa: E402
 from harness.poll import wait_for  # noqa: E402
 from harness.ports import free_port  # noqa: E402
+from harness.redis_server import RedisServer  # noqa: E402
 from harness.scaler import SERVICE, Scaler, scaler  # noqa: E402
 from harness.shared import Shared  # noqa: E402
 from harness.state_stores import StateServers  # noqa: E402
@@ -212,6 +213,48 @@ def test_redis_backlog(stack: contextlib.ExitStack, servers: StateServers) -> No
     wait_for(lambda: setting.scaler.count() == 50, 10, "50 messages wait")
     with setting.app:
         wait_for(lambda: setting.scaler.count() == 0, 15)
+
+
+def test_broker_that_is_frozen(stack: contextlib.ExitStack) -> None:
+    """What it would say is not known; it does not keep the other one from being asked."""
+    frozen, well = (stack.enter_context(RedisServer()) for _ in range(2))
+    resources = {
+        "a.yaml": component("frozen", "pubsub.redis", frozen.metadata()),
+        "b.yaml": component("ps", "pubsub.redis", well.metadata()),
+        "s.yaml": subscription("one", pubsub="frozen"),
+        "t.yaml": subscription("two"),
+    }
+    setting = Setting(stack, resources=resources)
+    wait_for(lambda: len(setting.daprd.get("/v1.0/metadata").json().get("subscriptions", [])) == 2)
+    frozen.pause()
+    for asked in ({"pubsubName": "frozen"}, {}):
+        for ask in (setting.scaler.active, setting.scaler.count):
+            with pytest.raises(grpc.RpcError) as raised:
+                ask(**asked)
+            assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+            assert "topic one of pubsub frozen" in raised.value.details()
+    assert setting.scaler.count(pubsubName="ps") == 0 and not setting.scaler.active(topic="two")
+    stream = Stream(setting.scaler)
+    for number in range(3):
+        publish(setting.daprd, number, "two")
+    wait_for(lambda: setting.scaler.active(topic="two") and setting.scaler.count() == 3)
+    stream.wait(True)
+    frozen.resume()
+    for number in range(2):
+        answer = setting.daprd.request("POST", "/v1.0/publish/frozen/one", None, str(number))
+        assert answer.status == 204, answer
+
+    def known() -> bool:
+        try:
+            return setting.scaler.active(pubsubName="frozen") and setting.scaler.count() == 5
+        except grpc.RpcError:
+            return False  # not yet
+
+    wait_for(known)
+    frozen.pause()
+    time.sleep(2.5)  # longer than an answer is good for
+    assert setting.scaler.count() == 5, "its last word counts"
+    frozen.resume()
 
 
 @pytest.fixture(scope="module")

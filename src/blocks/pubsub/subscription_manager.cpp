@@ -251,10 +251,9 @@ std::vector<SubscriptionSpec> SubscriptionManager::List() const {
   return out;
 }
 
-async::Task<SubscriptionManager::Waiting> SubscriptionManager::Ask(std::shared_ptr<Entry> entry,
-                                                                   async::TimePoint deadline) {
-  const auto& part = parts_[static_cast<std::size_t>(entry->loop)];
-  auto waiting = std::make_shared<Waiting>();
+async::Task<void> SubscriptionManager::Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline,
+                                           std::shared_ptr<Waiting> waiting) {
+  const std::shared_ptr<LoopPart> part = parts_[static_cast<std::size_t>(entry->loop)];
   waiting->pubsub = entry->ready->spec.pubsub;
   waiting->topic = entry->ready->spec.topic;
   co_await RunOnLoop(services_.loops.at(entry->loop), part->gate,
@@ -267,20 +266,31 @@ async::Task<SubscriptionManager::Waiting> SubscriptionManager::Ask(std::shared_p
                          to->held = runner->held();
                          to->in_hand = runner->in_hand();
                          const contracts::Call own(async::Context(until, &on->hurry));
-                         to->backlog = co_await runner->Backlog(own);
+                         auto told = co_await runner->Backlog(own);
+                         if (told) {
+                           to->backlog = *told;
+                         } else {
+                           to->unknown = std::move(told).error().message;
+                         }
                        }(part, entry, waiting, deadline);
                      });
-  co_return *waiting;
 }
 
 async::Task<std::vector<SubscriptionManager::Waiting>> SubscriptionManager::Backlogs(
     const contracts::Call& call) {
-  std::vector<Waiting> out;
-  const std::vector<std::shared_ptr<Entry>> entries = entries_;
-  for (const auto& entry : entries) {
-    if (parts_.empty()) break;  // all has ended meanwhile
-    out.push_back(co_await Ask(entry, call.deadline));
+  std::vector<std::shared_ptr<Waiting>> asked;
+  async::Gate questions;
+  if (!parts_.empty()) {
+    for (const auto& entry : entries_) {
+      asked.push_back(std::make_shared<Waiting>());
+      questions.Spawn(Ask(entry, call.deadline, asked.back()));
+    }
   }
+  const async::Context patient;  // each question has its own end
+  co_await questions.Close(patient);
+  std::vector<Waiting> out;
+  out.reserve(asked.size());
+  for (const auto& waiting : asked) out.push_back(std::move(*waiting));
   co_return out;
 }
 

@@ -100,8 +100,10 @@ class SubscriptionManager {
     int64_t held = 0;                // pulled, and waiting for the app
     int64_t in_hand = 0;             // those and what the app is working on
     std::optional<int64_t> backlog;  // at the broker, where it tells
+    std::string unknown;             // why the broker could not be asked; empty: it was
   };
-  /// What waits, subscription by subscription. Home loop.
+  /// What waits, subscription by subscription. All brokers are asked at once, each until the call's
+  /// deadline. Home loop.
   async::Task<std::vector<Waiting>> Backlogs(const contracts::Call& call);
 
   // Streams: called on the loop of the stream.
@@ -131,7 +133,8 @@ class SubscriptionManager {
   void Leave(std::shared_ptr<Entry> entry);
   void TellAway(const Entry& entry);
   async::Task<void> EmptyAndClose(std::shared_ptr<Entry> entry);
-  async::Task<Waiting> Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline);
+  async::Task<void> Ask(std::shared_ptr<Entry> entry, async::TimePoint deadline,
+                        std::shared_ptr<Waiting> waiting);
   void EndStreamsOfLostBrokers();
   void EndStreamOfLostBroker(const StreamSubscription* which);
   async::Task<void> CloseEntry(std::shared_ptr<Entry> entry, async::TimePoint deadline);

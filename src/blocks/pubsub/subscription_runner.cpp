@@ -32,7 +32,8 @@ SubscriptionRunner::SubscriptionRunner(Subscriber::Options options, bool app_awa
       reasons_(app_away ? kAppAway : 0) {}
 
 struct SubscriptionRunner::Question {
-  std::optional<int64_t> answer;
+  base::Result<std::optional<int64_t>> answer =
+      base::Fail(base::Kind::kTimeout, "the broker has not answered in time");
   async::Event answered;
 };
 
@@ -125,9 +126,12 @@ async::Task<void> SubscriptionRunner::Close(const async::Context& context) {
   co_await subscriber_.Close();
 }
 
-async::Task<std::optional<int64_t>> SubscriptionRunner::Backlog(const contracts::Call& call) {
+async::Task<base::Result<std::optional<int64_t>>> SubscriptionRunner::Backlog(
+    const contracts::Call& call) {
   auto question = std::make_shared<Question>();
-  if (!subscription_ || !questions_.Spawn(Ask(call.deadline, question))) co_return std::nullopt;
+  if (!subscription_ || !questions_.Spawn(Ask(call.deadline, question))) {
+    co_return base::Fail(base::Kind::kUnavailable, "the subscription does not stand at the broker");
+  }
   co_await question->answered.Wait(call);
   co_return question->answer;
 }
@@ -135,7 +139,7 @@ async::Task<std::optional<int64_t>> SubscriptionRunner::Backlog(const contracts:
 async::Task<void> SubscriptionRunner::Ask(async::TimePoint until,
                                           std::shared_ptr<Question> question) {
   const contracts::Call call(questions_.context().Until(until));
-  if (auto waiting = co_await subscription_->Backlog(call)) question->answer = *waiting;
+  question->answer = co_await subscription_->Backlog(call);
   question->answered.Set();
 }
 

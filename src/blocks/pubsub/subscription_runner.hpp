@@ -37,8 +37,9 @@ class SubscriptionRunner {
 
   int in_hand() const { return subscriber_.in_hand(); }
   int held() const { return subscriber_.held(); }
-  /// What waits at the broker; nullopt if it is not known.
-  async::Task<std::optional<int64_t>> Backlog(const contracts::Call& call);
+  /// What waits at the broker; nullopt where it does not tell. An error when it could not be asked:
+  /// nobody knows then.
+  async::Task<base::Result<std::optional<int64_t>>> Backlog(const contracts::Call& call);
 
  private:
   async::Task<void> Run();

@@ -121,8 +121,9 @@ async::Task<void> SubscriptionManager::EmptyAndClose(std::shared_ptr<Entry> entr
   emptying_.push_back(entry);
   while (!gate_.closing()) {
     const bool last = entry->published_by.expired();
-    const Waiting left = co_await Ask(entry, home_.After(kReloadPatience));
-    if (last && left.in_hand == 0 && left.backlog.value_or(0) == 0) break;
+    const auto left = std::make_shared<Waiting>();
+    co_await Ask(entry, home_.After(kReloadPatience), left);
+    if (last && left->in_hand == 0 && left->backlog.value_or(0) == 0) break;
     co_await async::Sleep(context, home_.After(kEmptyLook));
   }
   std::erase(emptying_, entry);
