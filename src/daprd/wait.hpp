@@ -5,8 +5,9 @@
 
 namespace daprd {
 
-/// Polls /v1.0/healthz/outbound of the runtime on this machine's --dapr-http-port every 100 ms for
-/// up to a minute. The process's exit code: 0 when it answered 204, 1 otherwise.
+/// Polls /v1.0/healthz/outbound at --dapr-http-port of the first of --dapr-listen-addresses, which
+/// may be a name (this machine when there is none), every 100 ms for up to a minute. The process's
+/// exit code: 0 when it answered 204, 1 otherwise.
 int WaitForRuntime(const config::Options& options);
 
 }  // namespace daprd

@@ -244,7 +244,8 @@ def test_unix_domain_socket_replaces_tcp(tmp_path) -> None:  # noqa: ANN001
             daprd.get("/v1.0/healthz")
 
 
-def test_wait_polls_outbound_health() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_wait_polls_outbound_health(host: str) -> None:
     with Daprd("a") as daprd:
         code, _, _, _ = run_once(
             [
@@ -254,7 +255,7 @@ def test_wait_polls_outbound_health() -> None:
                 "--dapr-http-port",
                 str(daprd.http_port),
                 "--dapr-listen-addresses",
-                daprd.host,
+                host,
             ]
         )
         assert code == 0
