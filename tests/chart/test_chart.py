@@ -121,6 +121,21 @@ def test_the_reference_of_the_values_is_up_to_date() -> None:
     assert page.read_text() == wanted, "run UPDATE_DOCS=1 python3 tools/run_tests.py chart -- -k reference"
 
 
+def test_a16_no_other_release_has_the_names_that_lie_elsewhere() -> None:
+    """Namespace and release joined by hyphens would be the same for these two."""
+    values: dict[str, object] = {
+        "shared.remoteURL": "app.backend.svc", "shared.endpointSlices.force": "true", "shared.keda.enabled": "true",
+        "shared.keda.namespace": "backend", "shared.keda.scaleTargetRef.name": "app",
+    }  # fmt: skip
+    seen: list[set[tuple[str, str, str]]] = []
+    for namespace, name in (("a", "b-x"), ("a-b", "x"), ("c", "x")):
+        found = render(values, name=name, namespace=namespace)
+        seen.append({(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) for one in found
+                     if one["metadata"].get("namespace", namespace) != namespace})
+    assert {len(names) for names in seen} == {5}
+    assert len(set.union(*seen)) == 15, "two releases claim one object"
+
+
 def test_the_schema_knows_every_value() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
 

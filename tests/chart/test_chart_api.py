@@ -220,7 +220,8 @@ def test_a_release_of_the_public_chart_is_upgraded_in_place_and_rolled_back(
     assert not [one for one in api.all_of("rbac.authorization.k8s.io/v1", "ClusterRole")
                 if one["metadata"]["name"].startswith("one-")]  # fmt: skip
     api.delete(left)
-    notes = releases.helm("upgrade", "one", CHART, *values, "--set", "shared.daprd.image.registry=team")
+    notes = releases.helm("upgrade", "one", CHART, *values, "--set", "shared.daprd.image.registry=team",
+                          "--set", "shared.daprd.image.tag=1.18.3")
     assert "PRIVATE KEY" not in notes and "Dapr's own daprd" not in notes
 
     releases.helm("rollback", "one", "1", "--namespace", "shop")

@@ -12,6 +12,16 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* For objects in namespaces of others, where the release's own namespace must be told apart too: joined by
+hyphens alone, "a" + "b-x" and "a-b" + "x" would be one name. */ -}}
+{{- define "dapr-shared.mark" -}}
+{{- printf "%s/%s" .Release.Namespace (include "dapr-shared.fullname" .) | sha256sum | trunc 8 -}}
+{{- end -}}
+
+{{- define "dapr-shared.foreignName" -}}
+{{- printf "%s-%s-%s" .Release.Namespace (include "dapr-shared.fullname" .) (include "dapr-shared.mark" .) -}}
+{{- end -}}
+
 {{- define "dapr-shared.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "dapr-shared.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -50,6 +60,36 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- printf "%s-dapr" (.Release.Name | trunc 58 | trimSuffix "-") -}}
 {{- end -}}
 
+{{- define "dapr-shared.headless" -}}
+{{- if eq (toString .Values.shared.service.headless) "true" -}}
+{{- if ne (.Values.shared.service.type | default "ClusterIP") "ClusterIP" -}}
+{{- fail (printf "shared.service.type=%s needs an address of its own, which shared.service.headless=true leaves out; set one of them" .Values.shared.service.type) -}}
+{{- end -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- define "dapr-shared.hasAlias" -}}
+{{- if and (eq (toString .Values.shared.service.alias) "true") (ne (include "dapr-shared.aliasName" .) (include "dapr-shared.serviceName" .)) -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Where apps find the runtime, as YAML with host, http and grpc. A headless Service has the container's ports. */ -}}
+{{- define "dapr-shared.endpoint" -}}
+{{- $daprd := .Values.shared.daprd -}}
+{{- $ports := .Values.shared.service.ports | default dict -}}
+{{- $service := include "dapr-shared.serviceName" . -}}
+{{- if include "dapr-shared.headless" . -}}
+{{- if include "dapr-shared.hasAlias" . -}}
+{{- $service = include "dapr-shared.aliasName" . -}}
+{{- else -}}
+{{- $ports = dict -}}
+{{- end -}}
+{{- end -}}
+host: {{ printf "%s.%s.svc.%s" $service .Release.Namespace (include "dapr-shared.clusterDomain" .) | quote }}
+http: {{ int ($ports.http | default $daprd.httpPort) }}
+grpc: {{ int ($ports.grpc | default $daprd.grpcPort) }}
+{{- end -}}
+
 {{- define "dapr-shared.peersName" -}}
 {{- printf "%s-dapr-peers" (include "dapr-shared.appId" . | trunc 52 | trimSuffix "-") -}}
 {{- end -}}
@@ -78,11 +118,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" when the image holds Dapr's own daprd, which refuses flags that are not its own. */ -}}
+{{- /* "true" when the image holds Dapr's own daprd, which refuses flags that are not its own. A mirror keeps the
+image's name and its tag, and this project has no version before 1.18.3. */ -}}
 {{- define "dapr-shared.stock" -}}
 {{- $image := .Values.shared.daprd.image -}}
 {{- $runtime := .Values.shared.daprd.runtime | default "auto" -}}
 {{- if eq $runtime "dapr" -}}true
-{{- else if and (eq $runtime "auto") (regexMatch "(^|/)(daprio|ghcr\\.io/dapr)/daprd$" (printf "%s/%s" ($image.registry | default "") $image.name)) -}}true
+{{- else if eq $runtime "auto" -}}
+{{- $name := printf "%s/%s" ($image.registry | default "") $image.name -}}
+{{- $tag := $image.tag | default "" | toString -}}
+{{- if regexMatch "(^|/)(daprio|ghcr\\.io/dapr)/daprd$" $name -}}true
+{{- else if and (regexMatch "/daprd$" $name) (not $image.digest) (regexMatch "^v?[0-9]+\\.[0-9]+(\\.[0-9]+)?(-[0-9A-Za-z.-]+)?$" $tag) -}}
+{{- if semverCompare "<1.18.3-0" $tag -}}true{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -18,7 +18,8 @@ trafficDistribution: PreferClose
 {{- end -}}
 {{- end -}}
 
-{{- /* (dict "root" $ "name" name "role" role "headless" bool) */ -}}
+{{- /* Type and annotations are the main Service's: a second load balancer would cost and open as much again.
+(dict "root" $ "name" name "role" main, alias or peers "headless" bool) */ -}}
 {{- define "dapr-shared.service" -}}
 {{- $root := .root -}}
 {{- $service := $root.Values.shared.service -}}
@@ -31,16 +32,16 @@ metadata:
   labels:
     {{- include "dapr-shared.labels" $root | nindent 4 }}
     dapr-shared/service: {{ .role | quote }}
-  {{- with $service.annotations }}
+  {{- if and (eq .role "main") $service.annotations }}
   annotations:
-    {{- toYaml . | nindent 4 }}
+    {{- toYaml $service.annotations | nindent 4 }}
   {{- end }}
 spec:
   {{- if .headless }}
   type: ClusterIP
   clusterIP: None
   {{- else }}
-  type: {{ $service.type | default "ClusterIP" | quote }}
+  type: {{ ternary ($service.type | default "ClusterIP") "ClusterIP" (eq .role "main") | quote }}
   {{- with include "dapr-shared.locality" $root }}
   {{ . }}
   {{- end }}
