@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kit import apps
+from kit.callers import Callers
 from kit.cluster import Cluster, CommandError, wait
 from kit.network import Load
 from kit.release import Release
@@ -122,15 +123,24 @@ def test_a_rolling_update_under_load_fails_no_call(cluster: Cluster, shared: Rel
     reached(shared, "n1")
     reached(shared, "n2")
     before = {pod["metadata"]["uid"] for pod in shared.pods()}
-    with load(shared, 1) as first, load(shared, 2) as second:
+    tools = by_node(cluster.pods(SPACE, "app=tool"))
+    kept = [Callers(cluster, tools[node]["metadata"]["name"], SPACE, "worker", "who") for node in ("n1", "n2")]
+    with load(shared, 1) as first, load(shared, 2) as second, kept[0], kept[1]:
         wait(lambda: first.calls > 50 and second.calls > 50)
+        for callers in kept:
+            callers.served(50)
         cluster.kubectl("-n", SPACE, "rollout", "restart", shared.workload())
         shared.ready()
         wait(lambda: not before & {pod["metadata"]["uid"] for pod in shared.pods()}, 60)
         done = first.calls, second.calls
         wait(lambda: first.calls > done[0] + 100 and second.calls > done[1] + 100)
-    print(f"{first.calls} and {second.calls} calls during the update")
+        for callers in kept:
+            callers.served(100)
+    print(f"{first.calls} and {second.calls} calls during the update; kept: {[one.last for one in kept]}")
     assert not first.failures and not second.failures, (first.failures[:5], second.failures[:5])
+    for callers in kept:
+        assert not callers.last["failures"], callers.last["failures"][:5]
+        assert callers.last["connections"] > 2, "connections to the old instance went on"
 
 
 def node_is_ready(cluster: Cluster, name: str) -> bool:

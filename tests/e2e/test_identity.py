@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kit import apps, peers
+from kit.callers import Callers
 from kit.cluster import Cluster, wait
 from kit.network import Answer, Load, request
 from kit.release import Release
@@ -40,8 +41,10 @@ def callers(cluster: Cluster) -> Iterator[dict[str, Release]]:
         made[name] = Release(cluster, space, app, 0, "deployment", values={"shared": {"remoteURL": ""}})
     for release in made.values():
         release.install(ready=False)
+    cluster.apply(apps.tool(env=made["good"].environment()), namespace=SPACE)
     for release in made.values():
         release.ready()
+    cluster.rolled_out("deploy/tool", SPACE)
     cluster.rolled_out("deploy/worker", SPACE)
     wait(lambda: call(made["good"]).status == 200, 30, "the right caller is let in")
     yield made
@@ -115,8 +118,11 @@ def test_a_new_root_under_load(cluster: Cluster, callers: dict[str, Release], tm
         before = load.calls
         wait(lambda: load.calls > before + count, 60)
 
-    with Load(cluster.networks[1], invoke, 3, 0.02) as load:
+    pod = cluster.pods(SPACE, "app=tool")[0]["metadata"]["name"]
+    with (Load(cluster.networks[1], invoke, 3, 0.02) as load,
+          Callers(cluster, pod, SPACE, f"worker.{SPACE}", "who/open") as kept):
         served(load, 50)
+        kept.served(50)
         put_bundle(cluster, ca_crt=old + root)
         served(load, 300)
         put_bundle(cluster, issuer_crt=issuer, issuer_key=key)
@@ -125,6 +131,9 @@ def test_a_new_root_under_load(cluster: Cluster, callers: dict[str, Release], tm
         served(load, 50)
         put_bundle(cluster, ca_crt=root)
         served(load, 300)
-    print(f"{load.calls} calls while the root was replaced")
+        kept.served(300)
+    print(f"{load.calls} calls while the root was replaced; kept: {kept.last}")
     assert not load.failures, load.failures[:5]
+    assert not kept.last["failures"], kept.last["failures"][:5]
+    assert kept.last["connections"] == 2, "a connection of the application's was given up"
     assert all(release.restarts() == 0 for release in callers.values())

@@ -2,7 +2,9 @@
 Each refusal is by a mechanism that docs/security.md names. This cluster's network enforces no
 NetworkPolicy, so of those the objects are looked at."""
 
+import inspect
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -24,13 +26,21 @@ except urllib.error.HTTPError as refusal:
 GRPC = """
 import sys, grpc
 from dapr.proto import api_v1, api_service_v1
-channel = grpc.insecure_channel(sys.argv[1])
+address, token = sys.argv[1:]
+channel = grpc.insecure_channel(address)
 try:
-    api_service_v1.DaprStub(channel).GetState(api_v1.GetStateRequest(store_name="statestore", key="k"), timeout=5)
-    print("OK")
+    request = api_v1.GetStateRequest(store_name="statestore", key="k")
+    found = api_service_v1.DaprStub(channel).GetState(request, timeout=5, metadata=[("dapr-api-token", token)])
+    print("OK", found.data.decode())
 except grpc.RpcError as refusal:
     print(refusal.code().name)
 """
+# The functions of kit/peers.py, for a pod that has only Python.
+PEER = "\n".join([
+    "import pathlib, socket, ssl, sys", f"PREFACE = {peers.PREFACE!r}",
+    *(inspect.getsource(function) for function in (peers.plain, peers.context, peers.over_tls)),
+    "print(plain(sys.argv[1], 50002), over_tls(sys.argv[1], 50002))",
+])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +75,9 @@ def test_the_api_asks_for_the_token(cluster: Cluster, shared: Release, space: st
         for token in ("", "guess", shared.token()[:-1]):
             seen = cluster.python(pod, space, HTTP, f"http://{at}:3500/v1.0/{path}", token)
             assert seen.startswith("401 "), (path, seen)
-    assert cluster.python(pod, space, GRPC, f"{at}:50001").strip() == "UNAUTHENTICATED"
+    for token in ("", "guess", shared.token()[:-1]):
+        assert cluster.python(pod, space, GRPC, f"{at}:50001", token).strip() == "UNAUTHENTICATED", token
+    assert cluster.python(pod, space, GRPC, f"{at}:50001", shared.token()).strip() == 'OK "private"'
 
 
 def test_not_even_the_token_opens_secrets(cluster: Cluster, shared: Release) -> None:
@@ -97,14 +109,30 @@ def test_the_port_for_other_runtimes_asks_for_an_identity(cluster: Cluster, shar
     address = shared.pods()[0]["status"]["podIP"]
     assert cluster.networks[1].run(peers.plain, address, 50002) == "closed"
     assert cluster.networks[1].run(peers.over_tls, address, 50002) == "refused"
+    for space in (SPACE, OTHER):
+        assert cluster.python(tool(cluster, space), space, PEER, address).strip() == "closed refused", space
 
 
-def test_the_port_of_probes_gives_nothing_away(cluster: Cluster, shared: Release) -> None:
+def test_the_port_of_probes_tells_names_and_counts_alone(cluster: Cluster, shared: Release) -> None:
+    """Nobody asks for a token there, so this is what a cluster without NetworkPolicies shows to every pod."""
     address = shared.pods()[0]["status"]["podIP"]
     network = cluster.networks[1]
     assert network.http(address, 3501, "GET", "/v1.0/healthz").status == 204
     for path in ("state/statestore/k", "secrets/kubernetes/treasure", "invoke/worker/method/who"):
         assert network.http(address, 3501, "GET", f"/v1.0/{path}").status == 404
+    pod = tool(cluster, OTHER)
+    assert cluster.python(pod, OTHER, GRPC, f"{address}:3501", shared.token()).strip() == "UNIMPLEMENTED"
+    told = network.http(address, 3501, "GET", "/v1.0/metadata").body.decode()
+    assert "statestore" in told
+    for value in (shared.token(), f"redis.{SPACE}", "private", "lots-of-it"):
+        assert value not in told, value
+
+    def scaler(app_id: str) -> str:
+        return cluster.kubectl("-n", OTHER, "exec", pod, "--", "/usr/local/bin/keda", f"{address}:3501",
+                               "GetMetrics", f"appId={app_id}", check=False)
+
+    assert re.match(r'{"float":0,"name":"[^"]+","value":0}', scaler("worker")), scaler("worker")
+    assert '"code":"NotFound"' in scaler("stranger"), scaler("stranger")
 
 
 def test_network_policies_name_who_may_connect(cluster: Cluster, shared: Release) -> None:

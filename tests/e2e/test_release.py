@@ -128,4 +128,9 @@ def test_the_discovery_cache_is_a_configmap_of_the_release(cluster: Cluster) -> 
     assert may("patch", f"configmap/{name}", account) == "yes"
     assert may("patch", "configmap/other", account) == may("delete", f"configmap/{name}", account) == "no"
     assert may("patch", f"configmap/{name}", "default") == "no"
+    other = Release(cluster, space, "other", 0, "deployment", values={"shared": {"remoteURL": ""}}).install(ready=False)
+    [account] = {pod["spec"]["serviceAccountName"] for pod in wait(other.pods, 30)}
+    for verb in ("get", "patch", "delete"):
+        assert may(verb, f"configmap/{name}", account) == "no", verb
+    assert may("patch", "configmap/other-dapr-shared-chart-discovery", account) == "yes"
     cluster.kubectl("delete", "namespace", space, "--wait=false")

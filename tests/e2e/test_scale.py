@@ -3,25 +3,48 @@ because the application is away, and it works within two seconds of being ready.
 
 import concurrent.futures
 import json
-import subprocess
+import time
+from typing import Any
 
-from kit import apps, images
-from kit.cluster import SCRIPTS, Cluster, wait
+from kit import apps
+from kit.cluster import Cluster, wait
 from kit.network import request
 from kit.release import Release
 
 CLUSTER = "shared"
 MESSAGES = 5000
 FIRST_DELIVERY = 2.0  # seconds after readiness
+# The kubelet restarts what fails so long; an absence that means something lasts three times that.
+LIVENESS = {"periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 5}
+ABSENCE = 3.0 * LIVENESS["periodSeconds"] * LIVENESS["failureThreshold"]
 
 
-def release(cluster: Cluster, space: str) -> Release:
+def release(cluster: Cluster, space: str, **values: Any) -> Release:
+    """With the application at zero."""
     cluster.namespace(space)
     cluster.apply(*apps.redis(), *apps.redis_components(space),
                   apps.subscription("jobs", "jobs", scopes=["worker"]), namespace=space)
     cluster.serves("redis", space, 6379)
     cluster.apply(*apps.worker(replicas=0), namespace=space)
-    return Release(cluster, space, "worker", 8080, "deployment").install()
+    shared = {"probes": {"liveness": LIVENESS}, **values}
+    return Release(cluster, space, "worker", 8080, "deployment", values={"shared": shared}).install()
+
+
+def healthy_all_along(shared: Release, since: float) -> None:
+    """The one instance stays as it is, and well, until the application has been away for ABSENCE from `since` on."""
+    [before] = shared.pods()
+    while True:
+        over = time.monotonic() > since + ABSENCE
+        answer = shared.cluster.networks[1].http(before["status"]["podIP"], 3501, "GET", "/v1.0/healthz")
+        assert answer.status == 204, answer
+        if over:
+            break
+        time.sleep(0.5)
+    [after] = shared.pods()
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert shared.restarts() == 0, "restarted because the application is away"
+    # The kubelet did ask so often, and would have ended it by now.
+    assert after["spec"]["containers"][0]["livenessProbe"].items() >= LIVENESS.items()
 
 
 def publish(shared: Release, first: int, count: int) -> None:
@@ -75,8 +98,9 @@ def all_of(count: int) -> set[str]:
 def test_a_human_scales(cluster: Cluster) -> None:
     space = "zero"
     shared = release(cluster, space)
-    assert shared.restarts() == 0
+    away = time.monotonic()
     publish(shared, 0, MESSAGES)
+    healthy_all_along(shared, away)
     kill_runtime(shared)
     cluster.kubectl("-n", space, "scale", "deploy/worker", "--replicas=2")
     wait(lambda: all_of(MESSAGES) <= handled(cluster, space), 90, "every message is handled")
@@ -84,9 +108,9 @@ def test_a_human_scales(cluster: Cluster) -> None:
     # The application goes again. What the kubelet's probes ask is answered as before.
     cluster.kubectl("-n", space, "scale", "deploy/worker", "--replicas=0")
     cluster.gone(space, "app=worker")
+    away = time.monotonic()
     publish(shared, MESSAGES, 10)
-    [pod] = shared.pods()
-    assert cluster.networks[1].http(pod["status"]["podIP"], 3501, "GET", "/v1.0/healthz").status == 204
+    healthy_all_along(shared, away)
     cluster.kubectl("-n", space, "scale", "deploy/worker", "--replicas=1")
     wait(lambda: {f"m{MESSAGES + n}" for n in range(10)} <= handled(cluster, space), 30)
     check_first_delivery(reports(cluster, space))
@@ -94,41 +118,63 @@ def test_a_human_scales(cluster: Cluster) -> None:
     cluster.kubectl("delete", "namespace", space, "--wait=false")
 
 
-class Scaler:
-    """What KEDA does, with its own client: asks whether there is work, and how much."""
+SCALED_OBJECTS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "scaledobjects.keda.sh"},
+    "spec": {"group": "keda.sh", "scope": "Namespaced",
+             "names": {"kind": "ScaledObject", "plural": "scaledobjects", "singular": "scaledobject"},
+             "versions": [{"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                 "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]},
+}  # fmt: skip
 
-    def __init__(self, shared: Release):
-        self.shared, self.program = shared, images.keda_client()
 
-    def ask(self, method: str) -> object:
-        [pod] = self.shared.pods()
-        done = subprocess.run(
-            [SCRIPTS / "run-in", self.program, f"{pod['status']['podIP']}:3501", method, "appId=worker",
-             "targetPending=100"], text=True, capture_output=True, timeout=30, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
+class Keda:
+    """What KEDA does, by the ScaledObject that the chart makes and with KEDA's own client, from a pod of the
+    namespace that the chart expects it in: asks whether there is work, and how much."""
 
-    def follow(self) -> int:
-        """One round of KEDA's loop; returns the replicas it wants."""
-        replicas = 0
-        if self.ask("IsActive"):
-            pending = self.ask("GetMetrics")["float"]  # type: ignore[index]
-            replicas = min(2, max(1, -(-int(pending) // 100)))
-        self.shared.cluster.kubectl("-n", self.shared.namespace, "scale", "deploy/worker",
-                                    f"--replicas={replicas}")
+    def __init__(self, cluster: Cluster):
+        self.cluster = cluster
+        cluster.apply(SCALED_OBJECTS)
+        cluster.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+        cluster.namespace("keda")
+        cluster.apply(apps.tool(), namespace="keda")
+        cluster.rolled_out("deploy/tool", "keda")
+        self.pod = cluster.pods("keda", "app=tool")[0]["metadata"]["name"]
+
+    def ask(self, metadata: dict[str, str], method: str) -> Any:
+        pairs = [f"{key}={value}" for key, value in metadata.items()]
+        return json.loads(self.cluster.kubectl("-n", "keda", "exec", self.pod, "--", "/usr/local/bin/keda",
+                                               metadata["scalerAddress"], method, *pairs))
+
+    def follow(self, space: str) -> int:
+        """One round of KEDA's loop for the one ScaledObject; returns the replicas it wants."""
+        [scaled] = self.cluster.json("-n", space, "get", "scaledobjects")["items"]
+        [trigger] = scaled["spec"]["triggers"]
+        assert trigger["type"] == "external-push"
+        replicas = scaled["spec"]["minReplicaCount"]
+        if self.ask(trigger["metadata"], "IsActive"):
+            pending = self.ask(trigger["metadata"], "GetMetrics")["float"]
+            wanted = -(-int(pending) // int(trigger["metadata"]["targetPending"]))
+            replicas = min(scaled["spec"]["maxReplicaCount"], max(1, wanted))
+        target = scaled["spec"]["scaleTargetRef"]
+        self.cluster.kubectl("-n", space, "scale", f"{target['kind']}/{target['name']}".lower(),
+                             f"--replicas={replicas}")
         return replicas
 
 
-def test_a_keda_scaler_scales(cluster: Cluster) -> None:
+def test_keda_scales(cluster: Cluster) -> None:
     space = "keda-zero"
-    shared = release(cluster, space)
-    scaler = Scaler(shared)
-    assert scaler.follow() == 0
-    publish(shared, 0, 1000)
+    keda = Keda(cluster)
+    shared = release(cluster, space, keda={
+        "enabled": True, "scaleTargetRef": {"name": "worker"}, "maxReplicaCount": 2, "targetPending": 100})
+    away = time.monotonic()
+    wait(lambda: keda.follow(space) == 0, 30, "the Service of the scaler is reached, and nothing waits")
+    publish(shared, 0, MESSAGES)
+    healthy_all_along(shared, away)
     kill_runtime(shared)
-    wait(lambda: scaler.follow() == 2, 20, "the scaler asks for two")
-    wait(lambda: all_of(1000) <= handled(cluster, space), 60, "every message is handled")
+    wait(lambda: keda.follow(space) == 2, 20, "the scaler asks for two")
+    wait(lambda: all_of(MESSAGES) <= handled(cluster, space), 90, "every message is handled")
     print(f"first delivery after {check_first_delivery(reports(cluster, space)):.2f} s")
-    wait(lambda: scaler.follow() == 0, 30, "the scaler goes back to zero")
+    wait(lambda: keda.follow(space) == 0, 30, "the scaler goes back to zero")
     assert shared.restarts() == 0
     cluster.kubectl("delete", "namespace", space, "--wait=false")

@@ -51,6 +51,7 @@ def python_files() -> tuple[dict[str, object], list[str]]:
     files: dict[str, object] = {"/usr/local/bin/python": interpreter}
     files |= tree(standard, f"/usr/local/lib/{version}")
     files |= tree(packages, "/usr/local/site")
+    files["/usr/local/bin/keda"] = keda_client()
     modules = [file for file in files.values() if str(file).endswith(".so")]
     files |= libraries(interpreter, *modules)  # type: ignore[arg-type]
     return files, ["PYTHONHOME=/usr/local", "PYTHONPATH=/usr/local/site", "PYTHONUNBUFFERED=1",
