@@ -3,7 +3,9 @@
 
 Usage: run_tests.py [--list] [SUITE…] [-- arguments for pytest]. All suites marked `default` run when
 none is named. One line is printed per suite, what failed below it; logs are in build/test-logs/.
-With CI=true a skipped case or suite counts as failed. The last line is `N passed, M failed`, with
+With CI=true a skipped case or suite counts as failed. A suite of LONGEST that passes but takes longer has
+failed as well; the time to build does not count, and LONGEST_FACTOR=3 allows a busy machine three times as
+much. The last line is `N passed, M failed`, with
 `, K skipped` when there are any, and the exit code is 0 only when nothing failed.
 """
 
@@ -36,6 +38,15 @@ SUITES = [
     Pytest("soak", folder="tests/soak", preset="release", default=False, timeout=48 * 3600),
 ]
 
+# Seconds that people may have to wait for a suite.
+LONGEST = {"e2e": 900}
+
+
+def judge_time(name, counts, seconds):
+    longest = LONGEST.get(name, float("inf")) * float(os.environ.get("LONGEST_FACTOR", "1"))
+    if seconds > longest:
+        counts.fail(f"{name}: took {seconds:.0f} s, more than {longest:.0f} s")
+
 
 def run_suite(suite, extra):
     """The suite's Counts; never raises for a suite that cannot run."""
@@ -48,7 +59,10 @@ def run_suite(suite, extra):
     failure = suite.build()
     if failure:
         return failure
-    return suite.run(extra)
+    started = time.monotonic()
+    counts = suite.run(extra)
+    judge_time(suite.name, counts, time.monotonic() - started)
+    return counts
 
 
 def report(suite, counts, seconds):

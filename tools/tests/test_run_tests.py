@@ -4,8 +4,10 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+import run_tests  # noqa: E402
 from testing import counts, kinds  # noqa: E402
 
 
@@ -72,6 +74,15 @@ class Sums(unittest.TestCase):
         self.assertEqual(total.summary(), "3 passed, 0 failed")
         total.add(counts.Counts(passed=1, failed=1, skipped=2, skips=["a", "b"]))
         self.assertEqual(total.summary(), "4 passed, 1 failed, 2 skipped")
+
+    def test_too_long_is_a_failure(self):
+        for name, seconds, factor, failed in (("e2e", 899, "1", 0), ("e2e", 901, "1", 1), ("e2e", 901, "3", 0),
+                                              ("unit", 9999, "1", 0)):
+            with self.subTest(name=name, seconds=seconds, factor=factor), \
+                    unittest.mock.patch.dict("os.environ", {"LONGEST_FACTOR": factor}):
+                total = counts.Counts(passed=1)
+                run_tests.judge_time(name, total, seconds)
+                self.assertEqual(total.failed, failed)
 
     def test_in_ci_a_skip_is_a_failure(self):
         total = counts.Counts(passed=1, skipped=1, skips=["sdk: needs node"])
