@@ -99,7 +99,9 @@ async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stre
       if (connection.broken()) co_return;
       const bool idle = connection.in.empty() &&
                         !(connection.exchange && connection.exchange->parser().started());
-      if (idle && core.draining.is_set()) co_return;
+      // A client that is about to use its connection again cannot know yet: the answer tells it.
+      const bool last = core.draining.is_set();
+      if (idle && last && core.loop.now() >= core.last_request_by) co_return;
       Http1Connection::Fill fill = connection.FillInput(BlockPool::kSmall);
       if (fill == Http1Connection::Fill::kWait) {
         if (idle) {
@@ -108,10 +110,13 @@ async::Task<void> ServeHttp1(ServerCore& core, std::unique_ptr<net::Stream> stre
         } else if (head_deadline == async::kForever) {
           head_deadline = core.loop.After(core.options.header_timeout);
         }
-        wait.deadline = idle ? core.loop.After(core.options.idle_timeout) : head_deadline;
-        wait.cancel = idle ? &core.drain : nullptr;
+        wait.deadline = !idle  ? head_deadline
+                        : last ? core.last_request_by
+                               : core.loop.After(core.options.idle_timeout);
+        wait.cancel = !idle ? nullptr : last ? &core.abort : &core.drain;
         const async::Wake wake = co_await async::Readable(connection.stream->watch(), wait);
         if (wake == async::Wake::kReady) continue;
+        if (idle && !last && core.draining.is_set()) continue;
         if (idle) co_return;
         connection.exchange->Refuse(408, {});
         co_await Linger(connection);

@@ -1,6 +1,7 @@
 // How requests and connections of the HTTP/1.1 server end, and how it tells HTTP/2 apart.
 #include <atomic>
 
+#include "async/gate.hpp"
 #include "http/http1_server_test_util.hpp"
 
 namespace http {
@@ -124,6 +125,28 @@ TEST_F(Http1Server, DrainClosesIdleAndFinishesBusyConnections) {
   EXPECT_EQ(server_->connections(), 0u);
   EXPECT_EQ(idle.ReadToEnd(), "");
   EXPECT_EQ(busy.ReadToEnd(), Ok("done", "Connection: close\r\n"));
+}
+
+TEST_F(Http1Server, DrainAnswersWhatWasOnItsWayOnAnIdleConnection) {
+  handler_.handle = [](Exchange& exchange) -> async::Task<void> {
+    exchange.Respond({}, "done");
+    co_return;
+  };
+  ServerOptions options;
+  options.last_request_time = milliseconds(10'000);
+  Begin(options);
+  RawClient idle(server_->port());
+  idle.Send(Get("/"));
+  EXPECT_EQ(idle.Read(Ok("done").size()), Ok("done"));
+  async::Gate gate;
+  server_->loops().RunOn(0,
+                         [&] { gate.Spawn(DrainServer(server_->server(), milliseconds(20'000))); });
+  idle.Send(Get("/"));
+  EXPECT_EQ(idle.ReadToEnd(), Ok("done", "Connection: close\r\n"));
+  server_->loops().RunTaskOn(0, [&]() -> async::Task<void> {
+    const async::Context patient;
+    co_await gate.Close(patient);
+  });
 }
 
 TEST_F(Http1Server, DrainAbortsWhatDoesNotEnd) {

@@ -138,6 +138,7 @@ class ServerImpl final : public Server {
   std::size_t requests_in_flight() const override { return core_.in_flight; }
 
   async::Task<void> Drain(const async::Context& context) override {
+    core_.last_request_by = core_.loop.After(core_.options.last_request_time);
     core_.draining.Set();
     core_.drain.Cancel();
     if (co_await core_.connections.Close(context)) co_return;

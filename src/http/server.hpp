@@ -21,6 +21,7 @@ struct ServerOptions {
   std::size_t max_header_bytes = 8 * 1024;  // request line and fields, or HTTP/2 header list
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte of a request to its head
   std::chrono::milliseconds idle_timeout{180'000};   // no request in progress
+  std::chrono::milliseconds last_request_time{250};  // draining: for what is on its way to us
   std::chrono::milliseconds body_stall_timeout{
       60'000};  // the peer sends no byte of a body being read
   std::chrono::milliseconds write_stall_timeout{60'000};  // the peer takes no byte of a response
@@ -55,8 +56,9 @@ class Server {
   virtual void RenewTls(const std::function<bool(const void* tag)>& which) = 0;
   virtual std::size_t connections() const = 0;
   virtual std::size_t requests_in_flight() const = 0;
-  /// Graceful end: idle connections close, HTTP/1.1 answers carry `Connection: close`, HTTP/2 gets
-  /// GOAWAY; returns when all are done, and aborts the rest when the context ends.
+  /// Graceful end: HTTP/1.1 answers carry `Connection: close`, connections that stay idle for
+  /// last_request_time close, HTTP/2 gets GOAWAY; returns when all are done, and aborts the rest
+  /// when the context ends.
   virtual async::Task<void> Drain(const async::Context& context) = 0;
 };
 

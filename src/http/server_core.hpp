@@ -37,6 +37,8 @@ struct ServerCore {
   std::size_t in_flight = 0;                           // requests being handled, both protocols
   /// Set when draining begins: connections finish what they have and take nothing new.
   async::Event draining;
+  /// Until then an idle HTTP/1.1 connection takes one more request; of use while draining.
+  async::TimePoint last_request_by = async::kForever;
   /// Canceled at the same moment; for the waits of idle connections.
   async::CancelToken drain;
   /// Canceled when draining has run out of time: connections abort.
