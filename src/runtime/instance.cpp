@@ -213,7 +213,8 @@ void Instance::MakeMetadata() {
     providers.actor_runtime = [&parts] { return parts.links->actor_runtime(); };
     providers.scheduler_addresses = [&parts] { return parts.links->scheduler_addresses(); };
   }
-  providers.shutdown = services_.request_shutdown;
+  // One of many apps must not take the others down.
+  if (services_.options.apps_path.empty()) providers.shutdown = services_.request_shutdown;
   blocks::meta::MetadataBlock::Options options;
   options.app_id = config_.app_id;
   options.runtime_version = services_.runtime_version;

@@ -68,6 +68,15 @@ TEST(SingleApp, AsksNobodyWhoTheyAre) {
   EXPECT_EQ(runtime.Http({.path = "/v1.0/metadata", .host = "other-dapr"}).status, 200);
 }
 
+TEST(SingleApp, MayEndTheProcess) {
+  config::Options options = TestOptions();
+  options.app_id = "orders";
+  Runtime runtime(std::move(options));
+  EXPECT_EQ(runtime.Http({.path = "/v1.0/shutdown", .method = "POST"}).status, 204);
+  EXPECT_EQ(runtime.Grpc({.path = "/dapr.proto.runtime.v1.Dapr/Shutdown"}).grpc_status, "0");
+  EXPECT_EQ(runtime.shutdowns, 2);
+}
+
 TEST(SingleApp, TheGaugesOfTheTargetAreFed) {
   App app("orders");
   config::Options options = TestOptions();
@@ -241,6 +250,18 @@ TEST(TwoApps, WhoTheCallerSpeaksFor) {
   EXPECT_EQ(status(grpc, "", "wrong"), "16");
   EXPECT_EQ(status(grpc, "beta-dapr", "token-a"), "16");
   EXPECT_EQ(status(apps.grpc, "", "token-a"), "16");
+}
+
+TEST(TwoApps, NeitherEndsTheProcess) {
+  TwoApps apps;
+  const Answer http =
+      apps.runtime->Http({.path = "/v1.0/shutdown", .host = "beta-dapr", .method = "POST"});
+  EXPECT_EQ(http.status, 403);
+  EXPECT_NE(http.body.find("SIGTERM"), std::string::npos) << http.body;
+  const std::string method = "/dapr.proto.runtime.v1.Dapr/Shutdown";
+  EXPECT_EQ(apps.runtime->Grpc({.path = method, .host = "beta-dapr"}).grpc_status, "7");
+  EXPECT_EQ(apps.runtime->Grpc({.path = method, .token = "token-a"}).grpc_status, "7");
+  EXPECT_EQ(apps.runtime->shutdowns, 0);
 }
 
 TEST(TwoApps, TheProcessHasAHealthOfItsOwn) {

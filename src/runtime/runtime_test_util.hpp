@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
@@ -194,11 +195,12 @@ inline config::Options TestOptions() {
 // A Host, started. `error` says why if it could not be.
 struct Runtime {
   explicit Runtime(config::Options options)
-      : host(std::make_unique<Host>(Host::Setup{.options = std::move(options),
-                                                .env = env,
-                                                .components = Components(),
-                                                .version = "test",
-                                                .request_shutdown = [](bool) {}})) {
+      : host(std::make_unique<Host>(
+            Host::Setup{.options = std::move(options),
+                        .env = env,
+                        .components = Components(),
+                        .version = "test",
+                        .request_shutdown = [this](bool) { ++shutdowns; }})) {
     if (auto started = host->Start(); !started) error = started.error().message;
   }
   Answer Http(const Ask& ask) { return caller.Http(host->ports().http, ask); }
@@ -206,6 +208,7 @@ struct Runtime {
   Answer Metrics() { return caller.Http(host->ports().metrics, {.path = "/metrics"}); }
 
   config::MapEnv env;
+  std::atomic<int> shutdowns = 0;  // asked for by callers
   std::string error;
   std::unique_ptr<Host> host;
   Caller caller;

@@ -105,6 +105,24 @@ def test_grpc_codes(two: Shared) -> None:
         assert two.daprd.dapr(channel).GetMetadata(request).id == "blue"
 
 
+def test_none_of_them_ends_the_process(two: Shared) -> None:
+    """Least of all one whose callers need no token."""
+    for headers in ({}, {"dapr-force-shutdown": "true"}):
+        for answer in (
+            two.daprd.request("POST", "/v1.0/shutdown", {"Host": "blue-dapr", **headers}),
+            two.request("blue", "POST", "/v1.0/shutdown", headers),
+            two.request("red", "POST", "/v1.0/shutdown", {**RED, **headers}),
+        ):
+            assert answer.status == 403, answer
+            assert "SIGTERM" in answer.json()["message"] and "SharedApp" in answer.json()["message"]
+        with two.channel("blue") as channel, pytest.raises(grpc.RpcError) as failure:
+            metadata = tuple(headers.items())
+            two.daprd.dapr(channel).Shutdown(protos.runtime.ShutdownRequest(), metadata=metadata)
+        assert failure.value.code() == grpc.StatusCode.PERMISSION_DENIED
+        assert "SIGTERM" in failure.value.details()
+    assert two.request("red", "GET", WHO, RED).status == 200 and two.daprd.alive()
+
+
 def test_refusals_are_logged_with_a_limit(two: Shared) -> None:
     for _ in range(500):
         two.daprd.get(WHO, {"Host": "flood-dapr"})

@@ -112,6 +112,9 @@ async::Task<Reply<Empty>> SetMetadata(GrpcCall& call, const runtime::SetMetadata
 }
 
 async::Task<Reply<Empty>> Shutdown(GrpcCall& call, const runtime::ShutdownRequest&) {
+  if (auto may = call.app().metadata->MayShutdown(); !may) {
+    co_return std::unexpected(std::move(may).error());
+  }
   call.app().metadata->Shutdown(
       base::ParseBoolTruthy(call.server().metadata().Get("dapr-force-shutdown").value_or("")));
   co_return Empty();

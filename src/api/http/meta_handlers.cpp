@@ -23,6 +23,10 @@ async::Task<void> PutMetadata(HttpCall& call) {
 }
 
 bool TryShutdown(HttpCall& call) {
+  if (const auto may = call.app().metadata->MayShutdown(); !may) {
+    call.Fail(may.error());
+    return true;
+  }
   const bool force = base::ParseBoolTruthy(call.Header("dapr-force-shutdown"));
   call.Empty();
   call.app().metadata->Shutdown(force);

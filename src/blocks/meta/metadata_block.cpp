@@ -67,6 +67,16 @@ base::Status MetadataBlock::Set(std::string_view key, std::string_view value) {
   return {};
 }
 
+base::Status MetadataBlock::MayShutdown() const {
+  if (providers_.shutdown) return {};
+  return base::Fail(
+      base::Kind::kPermissionDenied,
+      base::StrCat("app ", app_id_,
+                   " may not end this process, because it serves other apps too (--apps-path): "
+                   "remove the app's SharedApp document to end the app, or send the process "
+                   "SIGTERM to end them all"));
+}
+
 void MetadataBlock::Shutdown(bool force) const {
   if (providers_.shutdown) providers_.shutdown(force);
 }

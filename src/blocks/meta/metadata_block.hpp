@@ -32,6 +32,7 @@ struct Providers {
   std::function<std::vector<std::string>()> workflow_access_policies;
   std::function<std::vector<std::string>()> resiliencies;
   /// Begins to stop the process: gracefully, or at once with exit code 1. Must return at once.
+  /// Empty: the process serves others too, and callers may not stop it.
   std::function<void(bool force)> shutdown;
 };
 
@@ -50,6 +51,10 @@ class MetadataBlock {
   Metadata Get() const;
   /// Adds or replaces an extended attribute. kExhausted past the limits on their number and size.
   base::Status Set(std::string_view key, std::string_view value);
+  /// Whether callers may stop the process. kPermissionDenied, with how to do it
+  /// instead.
+  base::Status MayShutdown() const;
+  /// Only after MayShutdown.
   void Shutdown(bool force) const;
 
   Health& health() { return health_; }
