@@ -81,9 +81,11 @@ bool Front::IsHealthProbe(const http::Exchange& exchange) const {
 }
 
 bool Front::TryProcessHealth(http::Exchange& exchange) const {
-  // A probe of the process (kubelet dials the pod's IP) speaks for no app.
+  // A probe of the process (kubelet dials the pod's IP) speaks for no app. Of an app that is not
+  // here nobody may hear that it is well.
   if (!IsHealthProbe(exchange)) return false;
   if (tables_.ready()) {
+    if (tables_.Here()->NamesAnApp(exchange)) return false;
     http::ResponseHead head;
     head.status = 204;
     exchange.Respond(head, {});
@@ -99,16 +101,17 @@ bool Front::TryHandle(http::Exchange& exchange) {
   if (scaler_ && Scaler::IsFor(exchange)) return scaler_->TryHandle(exchange);
   // The pointer in Here() may be replaced only between turns of this loop, so a borrowed table is
   // safe for as long as nothing waits.
-  auto instance = tables_.Here()->Find(exchange);
+  const bool probe = IsHealthProbe(exchange);
+  auto instance = tables_.Here()->Find(exchange, probe);
   if (!instance) {
     if (TryProcessHealth(exchange)) return true;
     Refuse(exchange, instance.error());
     return true;
   }
   Instance& app = **instance;
-  if (app.app_away() && !IsHealthProbe(exchange)) app.NoteCaller();
+  if (app.app_away() && !probe) app.NoteCaller();
   // Health is about the runtime: an app at its limits must not make it look dead.
-  if (!app.limited() || IsHealthProbe(exchange)) return HandlerOf(app).TryHandle(exchange);
+  if (!app.limited() || probe) return HandlerOf(app).TryHandle(exchange);
   const uint64_t body = app.BodyCost(exchange.body().length());
   if (!app.Enter(body)) {
     RefuseOverLimit(exchange, app);
@@ -123,7 +126,8 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
     co_await scaler_->Handle(exchange);
     co_return;
   }
-  auto found = tables_.Here()->Find(exchange);
+  const bool probe = IsHealthProbe(exchange);
+  auto found = tables_.Here()->Find(exchange, probe);
   if (!found) {
     Refuse(exchange, found.error());
     co_return;
@@ -131,7 +135,7 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
   // Keeps the app alive until this request is over, even if it is removed meanwhile.
   const std::shared_ptr<Instance> instance = (*found)->shared_from_this();
   const Stay stay(*instance, exchange);
-  if (!instance->limited() || IsHealthProbe(exchange)) {
+  if (!instance->limited() || probe) {
     co_await HandlerOf(*instance).Handle(exchange);
     co_return;
   }

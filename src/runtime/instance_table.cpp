@@ -1,9 +1,10 @@
 #include "runtime/instance_table.hpp"
 
-#include "base/constant_time.hpp"
+#include "api/tokens.hpp"
 #include "base/random.hpp"
 #include "base/strings.hpp"
 #include "runtime/instance.hpp"
+#include "telemetry/log.hpp"
 
 namespace runtime {
 namespace {
@@ -12,6 +13,22 @@ std::size_t SeededHash(uint64_t seed, std::string_view text) {
   std::string salted(reinterpret_cast<const char*>(&seed), sizeof seed);
   salted += text;
   return std::hash<std::string>()(salted);
+}
+
+std::string_view HostOf(std::string_view authority) {
+  return authority.substr(0, authority.find(':'));
+}
+
+// The app-id in "<appId>-dapr" or "<appId>-dapr.<namespace>…"; empty in any other name.
+std::string_view ServiceOf(std::string_view host) {
+  constexpr std::string_view kSuffix = "-dapr";
+  std::string_view service = host.substr(0, host.find('.'));
+  if (service.size() < kSuffix.size() ||
+      !base::EqualsIgnoreCase(service.substr(service.size() - kSuffix.size()), kSuffix)) {
+    return {};
+  }
+  service.remove_suffix(kSuffix.size());
+  return service;
 }
 
 }  // namespace
@@ -30,6 +47,7 @@ InstanceTable::InstanceTable(std::vector<std::shared_ptr<Instance>> instances, b
       by_token_.emplace(SeededHash(seed_, token), std::pair(token, instance.get()));
     }
   }
+  for (const std::string& warning : SharedTokens()) telemetry::Log("dapr.runtime").Warning(warning);
 }
 
 const std::shared_ptr<Instance>* InstanceTable::Locate(std::string_view app_id,
@@ -46,25 +64,41 @@ std::shared_ptr<Instance> InstanceTable::ById(std::string_view app_id,
   return found ? *found : nullptr;
 }
 
-Instance* InstanceTable::ByToken(std::string_view token) const {
+InstanceTable::Holders InstanceTable::ByToken(std::string_view token) const {
+  Holders out;
   const auto [begin, end] = by_token_.equal_range(SeededHash(seed_, token));
   for (auto it = begin; it != end; ++it) {
-    if (base::ConstantTimeEquals(token, it->second.first)) return it->second.second;
+    if (!base::ConstantTimeEquals(token, it->second.first)) continue;
+    out.several = out.several || (out.first && out.first != it->second.second);
+    if (!out.first) out.first = it->second.second;
   }
-  return nullptr;
+  return out;
+}
+
+std::vector<std::string> InstanceTable::SharedTokens() const {
+  std::vector<std::string> out;
+  for (const auto& instance : instances_) {
+    for (const std::string& token : instance->api_tokens()) {
+      const Holders holders = ByToken(token);
+      if (holders.first == instance.get() || !holders.several) continue;
+      out.push_back(base::StrCat("apps ", holders.first->app_id(), " and ", instance->app_id(),
+                                 " have an API token in common, so that it does not tell which "
+                                 "of them a caller speaks for; give each a token of its own"));
+    }
+  }
+  return out;
+}
+
+bool InstanceTable::NamesAnApp(const http::Exchange& exchange) const {
+  const auto* tag = static_cast<const ListenerTag*>(exchange.connection().listener_tag);
+  return !tag->app_id.empty() || !ServiceOf(HostOf(exchange.request().authority)).empty();
 }
 
 Instance* InstanceTable::ByAuthority(std::string_view authority) const {
-  // "<appId>-dapr", or "<appId>-dapr.<namespace>…"; a port may follow.
-  std::string_view host = authority.substr(0, authority.find(':'));
+  const std::string_view host = HostOf(authority);
+  const std::string_view service = ServiceOf(host);
+  if (service.empty()) return nullptr;
   const std::size_t dot = host.find('.');
-  std::string_view service = host.substr(0, dot);
-  constexpr std::string_view kSuffix = "-dapr";
-  if (service.size() < kSuffix.size() ||
-      !base::EqualsIgnoreCase(service.substr(service.size() - kSuffix.size()), kSuffix)) {
-    return nullptr;
-  }
-  service.remove_suffix(kSuffix.size());
   std::string_view name_space;
   if (dot != std::string_view::npos) {
     name_space = host.substr(dot + 1);
@@ -80,14 +114,14 @@ Instance* InstanceTable::ByAuthority(std::string_view authority) const {
   return found->second.get();
 }
 
-base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) const {
+base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange, bool probe) const {
   const auto* tag = static_cast<const ListenerTag*>(exchange.connection().listener_tag);
   if (only_) return instances_.front().get();
   // Peers speak to the internal port of one app and present certificates, not API tokens.
   const auto token = tag->port == Port::kInternal
                          ? std::nullopt
                          : exchange.request().headers.Get("dapr-api-token");
-  Instance* by_token = token ? ByToken(*token) : nullptr;
+  const Holders holders = token ? ByToken(*token) : Holders();
   Instance* named = nullptr;
   if (!tag->app_id.empty()) {
     if (const auto* found = Locate(tag->app_id, {})) named = found->get();
@@ -107,7 +141,7 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
                                      " takes calls of other runtimes with mTLS only; this "
                                      "connection is older and in plain text"));
     }
-    if (by_token && by_token != named) {
+    if (!probe && holders.first && !api::IsApiToken(named->api_tokens(), *token)) {
       return base::Fail(
           base::Kind::kUnauthenticated, base::ErrorId::kInstanceTokenMismatch,
           base::StrCat("the API token presented is not one of app ", named->app_id(),
@@ -115,7 +149,12 @@ base::Result<Instance*> InstanceTable::Find(const http::Exchange& exchange) cons
     }
     return named;
   }
-  if (by_token) return by_token;
+  if (holders.several) {
+    return base::Fail(base::Kind::kNotFound, base::ErrorId::kNoSuchInstance,
+                      "the API token presented belongs to several apps served here: say which is "
+                      "meant by the app's own port, or by its service name <app-id>-dapr");
+  }
+  if (holders.first) return holders.first;
   if (token) {
     return base::Fail(base::Kind::kUnauthenticated, base::ErrorId::kInstanceToken,
                       "the API token presented belongs to no app served here");

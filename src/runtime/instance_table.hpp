@@ -32,8 +32,11 @@ class InstanceTable {
   InstanceTable(std::vector<std::shared_ptr<Instance>> instances, bool only);
 
   /// The app of a request, by listener, else by token, else by service name (DESIGN, section 7).
-  /// Errors: kNoSuchInstance, kInstanceToken (a token nobody has), kInstanceTokenMismatch.
-  base::Result<Instance*> Find(const http::Exchange& exchange) const;
+  /// Errors: kNoSuchInstance, kInstanceToken (a token nobody has), kInstanceTokenMismatch. A
+  /// `probe` of an app's health needs no token, so that none is wrong for it.
+  base::Result<Instance*> Find(const http::Exchange& exchange, bool probe = false) const;
+  /// Whether the request says by port or service name which app it is about, served here or not.
+  bool NamesAnApp(const http::Exchange& exchange) const;
   /// By app-id; null if it is not served here.
   std::shared_ptr<Instance> ById(std::string_view app_id, std::string_view app_namespace) const;
 
@@ -43,7 +46,13 @@ class InstanceTable {
  private:
   const std::shared_ptr<Instance>* Locate(std::string_view app_id,
                                           std::string_view app_namespace) const;
-  Instance* ByToken(std::string_view token) const;
+  struct Holders {
+    Instance* first = nullptr;  // null: nobody has it
+    bool several = false;
+  };
+  Holders ByToken(std::string_view token) const;
+  // One line for each app that has a token of an app before it.
+  std::vector<std::string> SharedTokens() const;
   Instance* ByAuthority(std::string_view authority) const;
 
   std::vector<std::shared_ptr<Instance>> instances_;

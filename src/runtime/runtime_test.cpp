@@ -266,8 +266,74 @@ TEST(TwoApps, NeitherEndsTheProcess) {
 
 TEST(TwoApps, TheProcessHasAHealthOfItsOwn) {
   TwoApps apps;
-  EXPECT_EQ(apps.runtime->Http({}).status, 204);
-  EXPECT_EQ(apps.runtime->Http({.host = "beta-dapr"}).status, 204);
+  struct Case {
+    const char* what;
+    std::string host, token;
+    int status;
+  };
+  const Case cases[] = {
+      {"a probe by address", "", "", 204},
+      {"any other name", "localhost", "", 204},
+      {"a name of Kubernetes", "10-0-0-7.pods.example", "", 204},
+      {"a token nobody has", "", "wrong", 204},
+      {"an app's token", "", "token-a", 204},
+      {"an app", "beta-dapr", "", 204},
+      {"an app with tokens", "alpha-dapr", "", 204},
+      {"an app, with another's token", "beta-dapr", "token-a", 204},
+      {"an app that nobody serves", "nobody-dapr", "", 421},
+      {"the same in full", "nobody-dapr.default.svc:3500", "", 421},
+      {"the same, with a token", "nobody-dapr", "wrong", 401},
+      {"an app of another namespace", "beta-dapr.elsewhere", "", 421},
+  };
+  for (const Case& c : cases) {
+    for (const char* path : {"/v1.0/healthz", "/v1.0/healthz/outbound"}) {
+      const Answer answer = apps.runtime->Http({.path = path, .host = c.host, .token = c.token});
+      EXPECT_EQ(answer.status, c.status) << c.what << ", " << path << ": " << answer.body;
+    }
+  }
+}
+
+TEST(TwoApps, MayHaveOneTokenInCommon) {
+  App app("app");
+  Folder folder;
+  const uint16_t own = FreePort();
+  folder.Write("a.yaml", SharedApp("one", app.port, "  apiTokens: [{value: in-common}]\n"));
+  folder.Write("b.yaml",
+               SharedApp("two", app.port,
+                         base::StrCat("  apiTokens: [{value: two-only}, {value: in-common}]\n"
+                                      "  ports: {http: ",
+                                      own, "}\n")));
+  config::Options options = TestOptions();
+  options.apps_path = folder.path;
+  testing::internal::CaptureStdout();
+  Runtime runtime(std::move(options));
+  const std::string log = testing::internal::GetCapturedStdout();
+  ASSERT_EQ(runtime.error, "");
+  EXPECT_NE(log.find("have an API token in common"), std::string::npos) << log;
+  EXPECT_EQ(log.find("in-common"), std::string::npos);
+  const uint16_t shared = runtime.host->ports().http;
+  struct Case {
+    const char* what;
+    uint16_t port;
+    std::string host, token;
+    int status;
+    std::string text;
+  };
+  const Case cases[] = {
+      {"first by name", shared, "one-dapr", "in-common", 200, R"("id":"one")"},
+      {"second by name", shared, "two-dapr", "in-common", 200, R"("id":"two")"},
+      {"second by port", own, "", "in-common", 200, R"("id":"two")"},
+      {"of the second alone", shared, "", "two-only", 200, R"("id":"two")"},
+      {"of the second, at the first", shared, "one-dapr", "two-only", 401, "MISMATCH"},
+      {"of both alone", shared, "", "in-common", 421, "belongs to several apps"},
+  };
+  for (const Case& c : cases) {
+    const Answer answer =
+        runtime.caller.Http(c.port, {.path = "/v1.0/metadata", .host = c.host, .token = c.token});
+    EXPECT_EQ(answer.status, c.status) << c.what << ": " << answer.body;
+    EXPECT_NE(answer.body.find(c.text), std::string::npos) << c.what << ": " << answer.body;
+    EXPECT_EQ(answer.body.find("two-only"), std::string::npos);
+  }
 }
 
 TEST(TwoApps, CallEachOtherInsideTheProcess) {
