@@ -105,6 +105,10 @@ base::Result<std::optional<std::string>> FrameParser::Next(std::string_view& dat
     }
   }
   const std::size_t take = std::min<std::size_t>(expected_ - message_.size(), data.size());
+  // Grows with what comes and not with what was announced, but never past it.
+  if (const std::size_t needed = message_.size() + take; needed > message_.capacity()) {
+    message_.reserve(std::min<std::size_t>(expected_, 2 * needed));
+  }
   message_.append(data.data(), take);
   data.remove_prefix(take);
   if (message_.size() < expected_) return std::nullopt;

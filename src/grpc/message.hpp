@@ -33,6 +33,8 @@ class FrameParser {
   /// A message, nothing if more data is needed, or an error: kTooLarge, kUnimplemented (compressed
   /// without a declared encoding), kInternal (bad flag, bad gzip).
   base::Result<std::optional<std::string>> Next(std::string_view& data);
+  /// The length of the message that has begun, as its prefix says; 0 if that is not known yet.
+  std::size_t expected() const { return header_size_ == sizeof header_ ? expected_ : 0; }
   /// True between messages: the stream may end here.
   bool at_boundary() const { return header_size_ == 0; }
 

@@ -41,23 +41,47 @@ Status RefusedEncoding(const ServerCall& call) {
           {}};
 }
 
+std::unexpected<base::Error> NoMessage() {
+  return base::Fail(base::Kind::kInternal, "grpc: the request of a unary call has no message");
+}
+std::unexpected<base::Error> MoreThanOne() {
+  return base::Fail(base::Kind::kInternal,
+                    "grpc: the request of a unary call has more than one message");
+}
+
 // Cuts the one message a unary call must have out of its body.
 base::Result<std::string> OnlyMessage(std::string_view body, std::size_t max_message, bool gzip) {
   FrameParser parser(max_message, gzip);
   ASSIGN_OR_RETURN(std::optional<std::string> message, parser.Next(body));
-  if (!message) {
-    return base::Fail(base::Kind::kInternal, "grpc: the request of a unary call has no message");
-  }
-  if (!body.empty()) {
-    return base::Fail(base::Kind::kInternal,
-                      "grpc: the request of a unary call has more than one message");
-  }
+  if (!message) return NoMessage();
+  if (!body.empty()) return MoreThanOne();
   return std::move(*message);
 }
 
-// Prefix and a little slack; the parser refuses the message itself by its declared length.
-std::size_t BodyLimit(std::size_t max_message) {
-  return max_message + 64;
+// The same as it comes. The message is held once, and the account is told its length as soon as
+// that is known.
+async::Task<base::Result<std::string>> ReadOnlyMessage(http::Exchange& exchange,
+                                                       const async::Context& context,
+                                                       std::size_t max_message, bool gzip) {
+  http::BodyAccount* const account = exchange.account();
+  FrameParser parser(max_message, gzip);
+  std::optional<std::string> message;
+  bool told = false;
+  while (true) {
+    CO_ASSIGN_OR_RETURN(auto chunk, co_await http::NextChunk(exchange.body(), context));
+    if (!chunk) break;
+    if (!message) {
+      CO_ASSIGN_OR_RETURN(message, parser.Next(*chunk));
+      if (account && !message && !told && parser.expected() > 0) {
+        told = true;
+        if (!account->Hold(parser.expected(), false)) co_return base::Fail(*account->refusal());
+      }
+    }
+    if (message && !chunk->empty()) co_return MoreThanOne();
+  }
+  if (!message) co_return NoMessage();
+  if (account && !account->Hold(message->size(), true)) co_return base::Fail(*account->refusal());
+  co_return *std::move(message);
 }
 
 }  // namespace
@@ -228,15 +252,9 @@ async::Task<void> Service::Handle(http::Exchange& exchange) {
     }
     co_return;
   }
-  auto body =
-      co_await http::ReadAll(exchange.body(), call.context(), BodyLimit(options_.max_message));
-  if (!body) {
-    Finish(call, std::unexpected(StatusOf(body.error())), 0);
-    co_return;
-  }
-  auto message = OnlyMessage(*body, options_.max_message, gzip);
+  auto message = co_await ReadOnlyMessage(exchange, call.context(), options_.max_message, gzip);
   if (!message) {
-    Finish(call, std::unexpected(StatusOf(message.error())), body->size());
+    Finish(call, std::unexpected(StatusOf(message.error())), 0);
     co_return;
   }
   const std::size_t request_bytes = message->size();

@@ -151,6 +151,7 @@ std::optional<base::Result<std::string>> TryReadAll(Body& body, std::size_t limi
     switch (body.TryRead(chunk)) {
       case Body::Poll::kChunk:
         if (chunk.size() > limit - so_far.size()) return std::unexpected(TooLarge());
+        if (!body.Keep(so_far.size() + chunk.size())) return std::unexpected(body.error());
         so_far.append(chunk);
         break;
       case Body::Poll::kEnd:
@@ -172,6 +173,7 @@ async::Task<base::Result<std::string>> ReadRest(Body& body, const async::Context
     if (so_far.size() > limit || (*chunk)->size() > limit - so_far.size()) {
       co_return std::unexpected(TooLarge());
     }
+    if (!body.Keep(so_far.size() + (*chunk)->size())) co_return std::unexpected(body.error());
     so_far.append(**chunk);
   }
 }

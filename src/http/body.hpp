@@ -42,6 +42,9 @@ class Body {
   virtual std::optional<std::string_view> Whole() { return std::nullopt; }
   /// The total length, if it is known before the end.
   virtual std::optional<uint64_t> length() const { return std::nullopt; }
+  /// Who keeps what it has read says so first: how many bytes of this body that is by then. False
+  /// if nobody may keep that many; then the body is over and error() says why.
+  virtual bool Keep(uint64_t /*bytes*/) { return true; }
   /// Goes back to the first byte, for another try at sending it; pieces handed out before are no
   /// longer valid. False, and nothing changes, if what was read is not kept.
   virtual bool Rewind() { return false; }

@@ -32,6 +32,20 @@ struct ConnectionInfo {
   const void* listener_tag = nullptr;
 };
 
+/// What a request holds of its body, counted against a limit that it shares with other requests.
+class BodyAccount {
+ public:
+  /// The request holds, or will hold, `bytes` of its body; `whole`: nothing more of it is on its
+  /// way. False if that is more than the limit leaves: then nothing changes, and the request must
+  /// be refused with `refusal`.
+  virtual bool Hold(uint64_t bytes, bool whole) = 0;
+  /// Set once Hold has said no; null before.
+  virtual const base::Error* refusal() const = 0;
+
+ protected:
+  ~BodyAccount() = default;
+};
+
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -49,6 +63,11 @@ class Exchange {
 
   /// Keeps something that the request needs until it is over; null lets it go before.
   void Keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
+
+  /// Who wants to know how much of a body without a declared length a handler collects; null:
+  /// nobody. Not owned.
+  BodyAccount* account() const { return account_; }
+  void SetAccount(BodyAccount* account) { account_ = account; }
 
   /// Sends an interim response (100 to 199, not 101). Ignored once Start was called.
   virtual void Inform(const ResponseHead& head) = 0;
@@ -78,6 +97,7 @@ class Exchange {
   RequestHead request_;
   async::CancelToken cancel_;
   std::shared_ptr<const void> kept_;
+  BodyAccount* account_ = nullptr;
   bool started_ = false;
   bool finished_ = false;
   uint64_t sent_ = 0;

@@ -1,5 +1,7 @@
 #include "runtime/front.hpp"
 
+#include <algorithm>
+
 #include "api/error_reply.hpp"
 #include "base/strings.hpp"
 #include "runtime/instance.hpp"
@@ -16,9 +18,42 @@ class Place {
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
- private:
+ protected:
   Instance& instance_;
   uint64_t body_;
+};
+
+base::Error OverLimit(const Instance& instance) {
+  return base::Error(base::Kind::kExhausted,
+                     base::StrCat("app ", instance.app_id(),
+                                  " has reached its limit of requests in flight or of memory for "
+                                  "request bodies (spec.limits)"));
+}
+
+// The place of a request that may wait, and so collect a body of which nobody knew the length.
+class LongPlace final : public Place, public http::BodyAccount {
+ public:
+  LongPlace(Instance& instance, uint64_t body, http::Exchange& exchange)
+      : Place(instance, body), least_(body), exchange_(exchange) {
+    exchange_.SetAccount(this);
+  }
+  ~LongPlace() { exchange_.SetAccount(nullptr); }
+
+  bool Hold(uint64_t bytes, bool whole) override {
+    if (!whole) bytes = std::max(bytes, least_);
+    if (!refusal_ && instance_.HoldBody(body_, bytes)) {
+      body_ = bytes;
+      return true;
+    }
+    if (!refusal_) refusal_ = OverLimit(instance_);
+    return false;
+  }
+  const base::Error* refusal() const override { return refusal_ ? &*refusal_ : nullptr; }
+
+ private:
+  const uint64_t least_;  // as long as more is on its way
+  http::Exchange& exchange_;
+  std::optional<base::Error> refusal_;
 };
 
 // Keeps what the request began with until it is over, also if a reload replaces it.
@@ -67,11 +102,7 @@ void Front::Refuse(http::Exchange& exchange, const base::Error& error) const {
 }
 
 void Front::RefuseOverLimit(http::Exchange& exchange, const Instance& instance) const {
-  Refuse(exchange,
-         base::Error(base::Kind::kExhausted,
-                     base::StrCat("app ", instance.app_id(),
-                                  " has reached its limit of requests in flight or of memory for "
-                                  "request bodies (spec.limits)")));
+  Refuse(exchange, OverLimit(instance));
 }
 
 bool Front::IsHealthProbe(const http::Exchange& exchange) const {
@@ -144,7 +175,7 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
     RefuseOverLimit(exchange, *instance);
     co_return;
   }
-  const Place place(*instance, body);
+  const LongPlace place(*instance, body, exchange);
   co_await HandlerOf(*instance).Handle(exchange);
 }
 

@@ -330,6 +330,14 @@ bool Instance::Enter(uint64_t body) {
   return !over;
 }
 
+bool Instance::HoldBody(uint64_t before, uint64_t after) {
+  const auto more = static_cast<int64_t>(after) - static_cast<int64_t>(before);
+  const int64_t held = body_memory_.fetch_add(more, std::memory_order_relaxed) + more;
+  if (more <= 0 || config_.max_body_memory <= 0 || held <= config_.max_body_memory) return true;
+  body_memory_.fetch_sub(more, std::memory_order_relaxed);
+  return false;
+}
+
 void Instance::Leave(uint64_t body) {
   body_memory_.fetch_sub(static_cast<int64_t>(body), std::memory_order_relaxed);
   in_flight_.fetch_sub(1, std::memory_order_relaxed);

@@ -109,11 +109,14 @@ class Instance : public std::enable_shared_from_this<Instance> {
   /// Whether spec.limits says anything; then each request takes a place.
   bool limited() const { return config_.max_in_flight > 0 || config_.max_body_memory > 0; }
   /// What a request body of that length may take of memory at one time: no stage holds more of it
-  /// than
-  /// --max-body-size, and of a body without a length no more than is on its way.
+  /// than --max-body-size. One without a length begins with what is on its way and is counted as it
+  /// is collected (HoldBody).
   uint64_t BodyCost(std::optional<uint64_t> length) const;
   /// A place for one request; false when the app's limit is reached.
   bool Enter(uint64_t body);
+  /// A request that holds `before` bytes of its body holds `after` from now on; false, and nothing
+  /// changes, when that is more than the app's limit leaves. Holding less always works.
+  bool HoldBody(uint64_t before, uint64_t after);
   void Leave(uint64_t body);
   int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import shutil
 import socket
 import statistics
@@ -16,8 +17,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from . import rawhttp
+import grpc
+
+from . import protos, rawhttp
 from .daprd import Daprd
 from .poll import wait_for
 from .ports import free_port
@@ -269,6 +273,7 @@ def compartments(stack: contextlib.ExitStack, loud: int, quiet: int, **limits: o
             "quiet": {"target": {"address": at, "port": quiet}},
             "loud": {"target": {"address": at, "port": loud}, "limits": limits},
         },
+        resources=RESOURCES,
     )
 
 
@@ -310,7 +315,8 @@ def measure_flood(stack: contextlib.ExitStack, in_flight: int, rounds: int, seco
 
 def check_hanging_target(stack: contextlib.ExitStack, in_flight: int, body_memory_mib: int) -> None:
     """An app that never answers: as many calls as its limit are held, the next is refused with 429;
-    bodies are held up to its memory limit, and the process holds no more than that for it."""
+    bodies, each of a quarter of it, are held up to its memory limit (4 to 12 MiB), and the process holds
+    no more than that for it."""
     hanging, quick = stack.enter_context(slow_target(-1)), stack.enter_context(quick_target())
     shared = compartments(stack, hanging, quick, inFlight=in_flight, bodyMemory=f"{body_memory_mib}Mi")
     daprd, port = shared.daprd, shared.ports["loud"]["http"]
@@ -350,6 +356,95 @@ def check_hanging_target(stack: contextlib.ExitStack, in_flight: int, body_memor
     assert daprd.rss_kib() - before < (2 * body_memory_mib + 4) * 1024
     for connection in held:
         reset(connection)
+    wait_for(lambda: daprd.metrics().total("dapr_shared_inflight", app_id="loud") == 0)
+    # The same with bodies whose length nobody says before.
+    for hold in (hold_chunked_bodies, hold_grpc_bodies):
+        before = daprd.rss_kib()
+        hold(shared, body_memory_mib, before + (2 * body_memory_mib + 4) * 1024)
+        assert quiet_is_well()
+
+
+def hold_chunked_bodies(shared: Shared, body_memory_mib: int, most_kib: int) -> None:
+    """Callers of `loud` who begin to send and do not end."""
+
+    def answered(connection: rawhttp.Connection, seconds: float = 0) -> bool:
+        return bool(select.select([connection.socket], [], [], seconds)[0])
+
+    def begin(number: int, pieces: int) -> rawhttp.Connection:
+        """Sends so many pieces of 32 KiB, or until there is an answer."""
+        connection = rawhttp.Connection(shared.daprd.host, shared.ports["loud"]["http"], timeout=5)
+        way = ("POST", "/v1.0/state/memory") if number % 2 else ("PUT", "/v1.0/metadata/x")
+        connection.send(connection.head(*way, {"Transfer-Encoding": "chunked"}))
+        for _ in range(pieces):
+            if answered(connection):
+                break
+            connection.send(b"8000\r\n" + bytes(0x8000) + b"\r\n")
+        return connection
+
+    with contextlib.ExitStack() as callers:
+        held = [begin(number, 8 * body_memory_mib - 1) for number in range(4)]
+        callers.callback(lambda: [reset(connection) for connection in held])
+
+        def full() -> bool:
+            """As soon as what they sent has been read, nobody else is let in. Who asks before takes room
+            from them, so that one of them may have been refused."""
+            for number, connection in enumerate(held):
+                if answered(connection):
+                    connection.close()
+                    held[number] = begin(number, 8 * body_memory_mib - 1)
+                    return False
+            with contextlib.closing(begin(0, 0)) as late:
+                if answered(late, 0.2):
+                    return late.read_head().status == 429
+                reset(late)
+            return False
+
+        wait_for(full, 10, "the app's memory for bodies is taken")
+        assert shared.daprd.rss_kib() < most_kib
+        reset(held.pop())
+
+        # There is room again, but not for so much.
+        def refused_on_its_way() -> bool:
+            with contextlib.closing(begin(0, 10 * body_memory_mib)) as large:
+                return large.read_head().status == 429
+
+        assert refused_on_its_way()
+
+
+def hold_grpc_bodies(shared: Shared, body_memory_mib: int, most_kib: int) -> None:
+    """Calls of `loud` by gRPC that its application never answers."""
+    daprd = shared.daprd
+
+    def in_flight(count: int) -> None:
+        wait_for(lambda: daprd.metrics().total("dapr_shared_inflight", app_id="loud") == count)
+
+    def request(kib: int) -> Any:
+        out = protos.runtime.InvokeServiceRequest(id="loud")
+        out.message.method, out.message.data.value = "x", bytes(kib * 1024)
+        out.message.http_extension.verb = protos.common.HTTPExtension.POST
+        return out
+
+    with shared.channel("loud") as channel:
+        invoke = daprd.dapr(channel).InvokeService
+
+        def refused(kib: int) -> bool:
+            try:
+                invoke(request(kib), timeout=5)
+            except grpc.RpcError as error:
+                return error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "spec.limits" in error.details()
+            return False
+
+        quarter = body_memory_mib * 256 - 4
+        held = [invoke.future(request(quarter)) for _ in range(4)]
+        in_flight(4)
+        assert all(refused(kib) for kib in (0, 1, quarter, quarter))
+        assert daprd.rss_kib() < most_kib
+        held.pop().cancel()
+        in_flight(3)
+        assert refused(quarter * 5 // 4), "there is room again, but not for so much"
+        for call in held:
+            call.cancel()
+        in_flight(0)
 
 
 def reset(connection: rawhttp.Connection) -> None:

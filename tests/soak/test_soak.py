@@ -223,7 +223,7 @@ def test_a_flood_of_one_app_leaves_the_others_p99(stack: contextlib.ExitStack) -
 
 @pytest.mark.timeout(120)
 def test_a_hanging_target_holds_only_its_own(stack: contextlib.ExitStack) -> None:
-    load.check_hanging_target(stack, in_flight=200, body_memory_mib=16)
+    load.check_hanging_target(stack, in_flight=200, body_memory_mib=12)
 
 
 @pytest.mark.timeout(240)

@@ -44,6 +44,7 @@ async::Task<grpc::UnaryReply> InvokeService(const AppContext& app, grpc::ServerC
                                             std::string bytes) {
   runtime::InvokeServiceRequest request;
   if (!request.ParseFromString(bytes)) co_return std::unexpected(BadMessage());
+  bytes = std::string();
   GrpcCall call(app, server);
   auto body = http::StringBody::View(request.message().data().value());
   blocks::invoke::InvokeRequest invocation = RequestOf(call, request);

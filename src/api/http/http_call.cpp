@@ -1,5 +1,6 @@
 #include "api/http/http_call.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <limits>
@@ -13,6 +14,16 @@
 #include "telemetry/log.hpp"
 
 namespace api {
+namespace {
+
+// Of what a request says to be coming.
+constexpr std::size_t kMostAtOnce = std::size_t{4} * 1024 * 1024;
+
+std::unexpected<base::Error> TooLarge() {
+  return base::Fail(base::Kind::kTooLarge, "stream too large");
+}
+
+}  // namespace
 
 HttpCall::HttpCall(const AppContext& app, http::Exchange& exchange)
     : app_(app), exchange_(exchange), start_(base::Clock::now()) {
@@ -69,23 +80,43 @@ http::Headers HttpCall::TakeHeaders() {
 }
 
 async::Task<base::Result<std::string>> HttpCall::ReadBody() {
-  return http::ReadAll(exchange_.body(), context_, body_limit());
+  return Collect(false);
 }
 
 async::Task<base::Result<std::string>> HttpCall::ReadJson() {
+  return Collect(true);
+}
+
+async::Task<base::Result<std::string>> HttpCall::Collect(bool json) {
+  http::Body& body = exchange_.body();
+  const auto length = body.length();
+  // Who says how long it is has been counted with that.
+  http::BodyAccount* const account = length ? nullptr : exchange_.account();
   std::string text;
+  if (length) {
+    if (!json && *length > body_limit()) co_return TooLarge();
+    text.reserve(std::min<std::size_t>(*length, std::min(body_limit(), kMostAtOnce)));
+  }
   while (true) {
-    auto chunk = co_await http::NextChunk(exchange_.body(), context_);
+    auto chunk = co_await http::NextChunk(body, context_);
     if (!chunk) co_return std::unexpected(std::move(chunk).error());
-    if (!*chunk) co_return text;
+    if (!*chunk) {
+      if (account) account->Hold(text.size(), true);
+      co_return text;
+    }
+    if (account && !account->Hold(text.size() + (*chunk)->size(), false)) {
+      co_return base::Fail(*account->refusal());
+    }
     const std::size_t room = body_limit() - text.size();
     text += (*chunk)->substr(0, room);
     if ((*chunk)->size() <= room) continue;
-    if (auto valid = base::CheckJson(text);
-        !valid && valid.error().message != "unexpected end of JSON input") {
-      co_return std::unexpected(std::move(valid).error());
+    if (json) {
+      if (auto valid = base::CheckJson(text);
+          !valid && valid.error().message != "unexpected end of JSON input") {
+        co_return std::unexpected(std::move(valid).error());
+      }
     }
-    co_return base::Fail(base::Kind::kTooLarge, "stream too large");
+    co_return TooLarge();
   }
 }
 
@@ -121,7 +152,10 @@ void HttpCall::Send(int status, std::string_view content_type, std::string_view 
   Respond(head, body);
 }
 
-void HttpCall::Fail(const base::Error& error) {
+void HttpCall::Fail(const base::Error& given) {
+  // What could not be read because of the app's limits is no mistake of the body.
+  const http::BodyAccount* account = exchange_.account();
+  const base::Error& error = account && account->refusal() ? *account->refusal() : given;
   if (app_.metrics) app_.metrics->ErrorCode(ErrorCodeOf(error), RowOf(error.id).category);
   Json(HttpErrorBody(error), HttpStatusOf(error));
 }

@@ -72,6 +72,7 @@ class HttpCall {
 
  private:
   void StartTrace();
+  async::Task<base::Result<std::string>> Collect(bool json);
   void LogCall(double milliseconds) const;
 
   const AppContext& app_;

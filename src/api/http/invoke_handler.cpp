@@ -72,7 +72,7 @@ async::Task<void> Invoke(HttpCall& call) {
   request.headers.Remove("dapr-app-id");
 
   http::Body& body = call.exchange().body();
-  LimitedBody limited(body, call.body_limit());
+  LimitedBody limited(body, call.body_limit(), call.exchange().account());
   const auto length = body.length();
   if (length && *length > call.body_limit()) co_return call.Fail(TooLarge(id));
   // A body that says how long it is needs nobody to count.

@@ -1,5 +1,5 @@
 // A request body that may not be longer than a limit: past it reading fails, as Dapr's own limit
-// does.
+// does. What is kept of it is told to the request's account, if there is one.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,20 @@
 #include <string_view>
 
 #include "http/body.hpp"
+#include "http/exchange.hpp"
 
 namespace api {
 
 class LimitedBody final : public http::Body {
  public:
-  /// `body` outlives this object.
-  LimitedBody(http::Body& body, std::size_t limit) : body_(body), left_(limit) {}
+  /// `body` and `account` outlive this object; `account` may be null.
+  LimitedBody(http::Body& body, std::size_t limit, http::BodyAccount* account)
+      : body_(body), left_(limit), account_(account) {}
 
   Poll TryRead(std::string_view& chunk) override {
-    if (exceeded_) return Poll::kError;
+    if (exceeded_ || refused()) return Poll::kError;
     const Poll poll = body_.TryRead(chunk);
+    if (poll == Poll::kEnd && account_) account_->Hold(kept_, true);
     if (poll != Poll::kChunk) return poll;
     if (chunk.size() > left_) {
       exceeded_ = true;
@@ -28,6 +31,7 @@ class LimitedBody final : public http::Body {
   }
   void OnReady(async::Waiter* waiter) override { body_.OnReady(waiter); }
   base::Error error() const override {
+    if (refused()) return *account_->refusal();
     return exceeded_ ? base::Error(base::Kind::kTooLarge, "stream too large") : body_.error();
   }
   const http::Headers* trailers() const override { return body_.trailers(); }
@@ -37,11 +41,18 @@ class LimitedBody final : public http::Body {
     return whole;
   }
   std::optional<uint64_t> length() const override { return body_.length(); }
+  bool Keep(uint64_t bytes) override {
+    kept_ = bytes;
+    return !account_ || account_->Hold(bytes, false);
+  }
   bool exceeded() const { return exceeded_; }
 
  private:
+  bool refused() const { return account_ && account_->refusal(); }
   http::Body& body_;
   std::size_t left_;
+  uint64_t kept_ = 0;
+  http::BodyAccount* const account_;
   bool exceeded_ = false;
 };
 

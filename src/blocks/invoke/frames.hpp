@@ -13,6 +13,7 @@
 #include "async/wait.hpp"
 #include "base/result.hpp"
 #include "http/body.hpp"
+#include "http/exchange.hpp"
 
 namespace blocks::invoke {
 
@@ -136,7 +137,10 @@ class PayloadBody : public http::Body {
   base::Error error() const override;
   std::optional<std::string_view> Whole() override;
   std::optional<uint64_t> length() const override;
+  bool Keep(uint64_t bytes) override;
 
+  /// Who is told of what is kept of the body; null: nobody. Not owned.
+  void set_account(http::BodyAccount* account) { account_ = account; }
   /// Declares the length; a body of another length is then an error.
   void set_length(uint64_t length) { length_ = length; }
 
@@ -153,6 +157,7 @@ class PayloadBody : public http::Body {
   bool ended_ = false;
   uint64_t received_ = 0;
   std::optional<uint64_t> length_;
+  http::BodyAccount* account_ = nullptr;
   std::optional<base::Error> error_;
 };
 

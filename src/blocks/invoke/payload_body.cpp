@@ -140,6 +140,12 @@ std::optional<uint64_t> PayloadBody::length() const {
   return received_ + first_.size();
 }
 
+bool PayloadBody::Keep(uint64_t bytes) {
+  if (!account_ || account_->Hold(bytes, false)) return true;
+  Fail(*account_->refusal());
+  return false;
+}
+
 base::Error PayloadBody::error() const {
   return error_ ? *error_ : source_.error();
 }
