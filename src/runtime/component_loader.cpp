@@ -21,6 +21,12 @@ base::Error InitError(const config::Component& component, std::string_view tag,
                    "]: initialization error occurred for ", component.LogName(), ": ", cause));
 }
 
+bool RefersToSecrets(const config::Component& component) {
+  return std::ranges::any_of(component.metadata, [](const config::NameValue& value) {
+    return !value.secret_key_ref.empty() && !value.has_value;
+  });
+}
+
 std::string SecretId(const std::string& store, const std::string& name) {
   return store + '\n' + name;
 }
@@ -95,25 +101,57 @@ async::Task<base::Result<ComponentSet>> ComponentLoader::Load(const async::Conte
 }
 
 async::Task<base::Status> ComponentLoader::StartAll(const async::Context& context) {
-  for (const bool secret_stores : {true, false}) {
-    for (const config::Component& component : input_.resources.components) {
-      if (IsSecretStore(component) != secret_stores) continue;
-      auto started = co_await StartOne(context, component);
-      if (started) continue;
-      if (input_.before) {
-        CO_RETURN_IF_ERROR(StayAsBefore(component, started.error()));
-        continue;
-      }
-      input_.log.Error(base::StrCat("Failed to init component ", component.LogName(), ": ",
-                                    started.error().message));
-      if (!component.ignore_errors) co_return started;
-      input_.log.Error("Ignoring error processing component", {{"component", component.LogName()}});
+  for (const config::Component* next : InOrder()) {
+    const config::Component& component = *next;
+    auto started = co_await StartOne(context, component);
+    if (started) continue;
+    if (input_.before) {
+      CO_RETURN_IF_ERROR(StayAsBefore(component, started.error()));
+      continue;
     }
+    input_.log.Error(base::StrCat("Failed to init component ", component.LogName(), ": ",
+                                  started.error().message));
+    if (!component.ignore_errors) co_return started;
+    input_.log.Error("Ignoring error processing component", {{"component", component.LogName()}});
   }
   for (const config::HttpEndpoint& endpoint : input_.resources.http_endpoints) {
     CO_RETURN_IF_ERROR(co_await TakeEndpoint(context, endpoint));
   }
   co_return base::Status();
+}
+
+std::vector<const config::Component*> ComponentLoader::InOrder() const {
+  std::vector<const config::Component*> out;
+  std::vector<const config::Component*> left;
+  for (const config::Component& component : input_.resources.components) {
+    if (IsSecretStore(component)) left.push_back(&component);
+  }
+  while (!left.empty()) {
+    const auto ready = std::ranges::find_if(left, [&](const config::Component* candidate) {
+      if (!RefersToSecrets(*candidate)) return true;
+      const std::string store =
+          config::SecretStoreFor(candidate->auth_secret_store, input_.kubernetes);
+      return std::ranges::none_of(
+          left, [&](const config::Component* other) { return other->meta.name == store; });
+    });
+    // Those that wait for each other fail, the first one first.
+    const auto next = ready == left.end() ? left.begin() : ready;
+    out.push_back(*next);
+    left.erase(next);
+  }
+  for (const config::Component& component : input_.resources.components) {
+    if (!IsSecretStore(component)) out.push_back(&component);
+  }
+  return out;
+}
+
+bool ComponentLoader::WaitsForSecretStore(const config::Component& component) const {
+  const std::string& store = component.auth_secret_store;
+  if (store.empty() || !RefersToSecrets(component) || set_.FindSecretStore(store)) return false;
+  // One that is there and could not be started says why itself, and so does a ring of them.
+  return std::ranges::none_of(input_.resources.components, [&](const config::Component& other) {
+    return other.meta.name == store && IsSecretStore(other);
+  });
 }
 
 base::Status ComponentLoader::StayAsBefore(const config::Component& component,
@@ -151,6 +189,13 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
     co_return base::Status();
   }
   const LiveComponent* old = input_.before ? input_.before->Find(component.meta.name) : nullptr;
+  if (!old && WaitsForSecretStore(component)) {
+    input_.log.Warning(base::StrCat(
+        "component ", component.LogName(), " is not loaded and waits for the secret store \"",
+        component.auth_secret_store, "\" (auth.secretStore), which no component of this app is (",
+        component.source.ToString(), ")"));
+    co_return base::Status();
+  }
   // A secret store may have read its secrets once and for all.
   const bool anew = input_.secrets_changed && IsSecretStore(component);
   if (old && !anew && !old->stale && SameResource(old->resource, component) &&
@@ -168,7 +213,7 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
                                component.source.ToString(), ")")));
   }
   const std::string store = config::SecretStoreFor(component.auth_secret_store, input_.kubernetes);
-  CO_RETURN_IF_ERROR(co_await FetchSecrets(context, store, component.metadata));
+  base::Status status = co_await FetchSecrets(context, store, component.metadata);
   LiveComponent live{
       .resource = component,
       .properties = {},
@@ -176,9 +221,10 @@ async::Task<base::Status> ComponentLoader::StartOne(const async::Context& contex
                component.version.empty() ? "v1" : component.version, (*descriptor)->features},
       .object = {}};
   std::vector<std::string> warnings;
-  base::Status status;
   bool fresh = false;
-  if (auto properties = config::ResolveMetadata(component, Template(), warnings)) {
+  if (!status) {
+    // Told below.
+  } else if (auto properties = config::ResolveMetadata(component, Template(), warnings)) {
     live.properties = *std::move(properties);
     const std::string& type = (*descriptor)->type;
     auto unknown = contracts::ValidateMetadata(**descriptor, component.meta.name, live.properties,

@@ -1,6 +1,7 @@
-// Brings the components of one app to life: secret stores first, then the rest in the order of the
-// resources, each within its own time limit. At a reload it takes over what has not changed. Runs
-// on the Instance's home loop.
+// Brings the components of one app to life: secret stores first (one that another takes its secrets
+// from before that one), then the rest in the order of the resources, each within its own time
+// limit. What refers to a secret store that is not there waits for a reload that brings it. At a
+// reload it takes over what has not changed. Runs on the Instance's home loop.
 #pragma once
 
 #include <functional>
@@ -101,6 +102,8 @@ class ComponentLoader {
 
  private:
   async::Task<base::Status> StartAll(const async::Context& context);
+  std::vector<const config::Component*> InOrder() const;
+  bool WaitsForSecretStore(const config::Component& component) const;
   async::Task<base::Status> StartOne(const async::Context& context,
                                      const config::Component& component);
   base::Status StayAsBefore(const config::Component& component, const base::Error& error);
