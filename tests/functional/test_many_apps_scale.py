@@ -24,7 +24,7 @@ def test_a_flood_of_one_app_leaves_the_others_p99(stack: contextlib.ExitStack) -
     flood = load.measure_flood(stack, in_flight=IN_FLIGHT, rounds=3, seconds=2)
     assert flood.refused > 0, "the flood was more than the app may take"
     assert flood.broken == 0
-    assert flood.during < max(4 * flood.before, 5.0), flood
+    assert flood.during < max(2 * flood.before, 3.0), flood
 
 
 @pytest.mark.timeout(120)
@@ -55,12 +55,12 @@ def test_callers_that_leave_give_their_places_back(stack: contextlib.ExitStack) 
 
 
 @pytest.mark.timeout(120)
-def test_hundred_apps() -> None:
-    crowd = load.measure_crowd(100, starts=3, seconds=3)
-    assert crowd.start_ms < 1000, crowd
+def test_two_hundred_apps() -> None:
+    crowd = load.measure_crowd(200, starts=3, seconds=3)
+    assert crowd.start_ms < 300, crowd
     assert crowd.kib_per_app < 256, crowd
     assert crowd.spread.refused == 0 and crowd.spread.broken == 0, crowd
-    assert crowd.spread.rate > 2000, crowd
+    assert crowd.spread.rate > 10_000, crowd
 
 
 @pytest.mark.timeout(60)
