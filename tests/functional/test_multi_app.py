@@ -151,6 +151,41 @@ def test_invocation_metrics_are_per_app(two: Shared) -> None:
     assert seen.total("dapr_http_server_request_count", app_id="blue") >= 1
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": "vendor=value"}
+
+
+def check_trace(traceparent: str | None, tracestate: str | None) -> None:
+    """What the called app sees of PARENT: the same trace, a span of the runtime's own."""
+    version, trace, span, flags = (traceparent or "").split("-")
+    assert (version, trace, flags, tracestate) == ("00", TRACE, "01", "vendor=value")
+    assert span != "b7ad6b7169203331" and len(span) == 16 and int(span, 16) > 0
+
+
+def test_invocation_between_them_keeps_the_trace(two: Shared) -> None:
+    answer = two.request("blue", "GET", "/v1.0/invoke/red/method/traced", PARENT)
+    assert answer.status == 200 and (answer.header("traceparent") or "").split("-")[1] == TRACE
+    seen = two.red.last()  # type: ignore[attr-defined]
+    check_trace(seen.header("traceparent"), seen.header("tracestate"))
+
+
+def test_api_log_says_which_app() -> None:
+    with contextlib.ExitStack() as stack:
+        shared = Shared(stack, {"a": {}, "b": {}}, flags=["--enable-api-logging"])
+        for app in ("a", "b"):
+            assert shared.request(app, "GET", f"{WHO}?of={app}").status == 200
+            assert shared.daprd.request("PUT", f"{WHO}/of-{app}", {"Host": f"{app}-dapr"}, "x").status == 204
+            with shared.channel(app) as channel:
+                shared.daprd.dapr(channel).GetMetadata(protos.runtime.GetMetadataRequest())
+        wait_for(lambda: len(shared.daprd.logged("gRPC API Called")) == 2)
+        assert {r["app_id"] for r in shared.daprd.logged("gRPC API Called")} == {"a", "b"}
+        called = shared.daprd.logged("HTTP API Called")
+        written = {r["method"]: r["app_id"] for r in called if r["method"].startswith("PUT")}
+        assert written == {f"PUT {WHO}/of-{app}": app for app in ("a", "b")}
+        read = [r["app_id"] for r in called if r["method"].startswith(f"GET {WHO}")]
+        assert sorted(read) == ["a", "b"]
+
+
 def test_grpc_proxy_between_them() -> None:
     with contextlib.ExitStack() as stack:
         grpc_app, http_app = stack.enter_context(GrpcApp()), stack.enter_context(HttpApp())
@@ -160,6 +195,10 @@ def test_grpc_proxy_between_them() -> None:
             assert stub.Unary(b"x", metadata=(("dapr-app-id", "g"),)) == b"x"
             assert list(stub.Bidi(iter([b"1"]), metadata=(("dapr-app-id", "g"),))) == [b"echo 1"]
         assert grpc_app.metadata_of("Unary")["dapr-caller-app-id"] == "h"
+        with shared.channel("h") as channel:
+            EchoStub(channel).Unary(b"x", metadata=(("dapr-app-id", "g"), *PARENT.items()))
+        seen = grpc_app.metadata_of("Unary")
+        check_trace(seen.get("traceparent"), seen.get("tracestate"))
 
 
 def test_state_is_apart(two: Shared) -> None:

@@ -181,6 +181,45 @@ def test_calls_are_shared_by_the_endpoints_of_a_name(stack: contextlib.ExitStack
         wait_for(lambda: answered(10) == 10 and again.requests, 15, "calls for the endpoint that is back")
 
 
+def test_calls_follow_the_app_to_another_address(stack: contextlib.ExitStack, tmp_path: pathlib.Path) -> None:
+    """While they are made; none stays on a connection to where the app was."""
+    names = host_names.wanted(tmp_path)
+    names.set("127.0.0.1")
+    port = free_port()
+    old, new = HttpApp(port, "127.0.0.1", name="old"), HttpApp(port, "127.0.0.2", name="new")
+    stack.enter_context(old)
+    daprd = stack.enter_context(names.give_to(Daprd("app", app=SimpleNamespace(host=host_names.NAME, port=port))))
+    wait_for(lambda: daprd.get(f"{INVOKE}/x").status == 200, 15)
+    stop, answers = threading.Event(), []
+
+    def call() -> None:
+        with daprd.connect() as connection:
+            while not stop.is_set():
+                answer = connection.request("GET", f"{INVOKE}/x")
+                answers.append(answer.json()["app"] if answer.status == 200 else answer.status)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: answers.count("old") > 20)
+        stack.enter_context(new)
+        names.set("127.0.0.2")
+        old.stop()
+        wait_for(lambda: answers[-20:] == ["new"] * 20, 15, "calls move")
+        at = len(answers)
+        wait_for(lambda: len(answers) > at + 100)
+        assert set(answers[at:]) == {"new"}
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+    # The old place is served again by somebody else: nothing is sent there.
+    with HttpApp(port, "127.0.0.1", name="stranger") as stranger:
+        assert all(daprd.get(f"{INVOKE}/x").json()["app"] == "new" for _ in range(50))
+        assert not stranger.requests and stranger.connections == 0
+
+
 def test_state_metric_follows_the_app() -> None:
     app = HttpApp()
     with Daprd("app", app=app, flags=["--app-wake-timeout", "30s"]) as daprd:
