@@ -53,8 +53,8 @@ struct AppPorts {
 };
 
 struct AppLimits {
-  int64_t in_flight = 0;    // requests; 0 = the process's default
-  int64_t body_memory = 0;  // bytes of bodies held; 0 = the process's default
+  int64_t in_flight = 0;    // requests; 0 = no limit
+  int64_t body_memory = 0;  // bytes of bodies held; 0 = no limit
 };
 
 struct SharedApp {
