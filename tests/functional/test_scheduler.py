@@ -24,7 +24,8 @@ def scheduler() -> Iterator[Scheduler]:
 
 @pytest.fixture(scope="module")
 def plain(scheduler: Scheduler) -> Iterator[Daprd]:
-    with Daprd("cart", resources={"store.yaml": component("store", "state.in-memory")}, flags=[scheduler.flag]) as daprd:
+    store = {"store.yaml": component("store", "state.in-memory")}
+    with Daprd("cart", resources=store, flags=[scheduler.flag]) as daprd:
         yield daprd
 
 
