@@ -18,7 +18,7 @@ from harness.subscriber import PUBSUB  # noqa: E402
 from harness.yamls import document  # noqa: E402
 
 MESSAGES, SECONDS = 2000, 8.0
-WAITING, SIZE, MIB = 16_000, 4_000, 1024
+WAITING, SIZE, MIB = 100_000, 640, 1024
 
 
 def books(**changes: Any) -> Ledger:
