@@ -114,8 +114,8 @@ TEST_F(ManagerTest, WhatBreaksAtSomethingInFrontOfNobodyIsHeld) {
   target_.question = -2;
   broker_->Hand("a", R"({"id":"1"})");
   broker_->Hand("a", R"({"id":"2"})");
-  Until([&] { return target_.questions >= 6 && manager_->pending() == 2; });
-  EXPECT_GE(target_.refusals, 6);
+  Until([&] { return target_.refusals >= 6 && manager_->pending() == 2; });
+  EXPECT_GE(target_.questions, 6);
   EXPECT_GE(Count("b pause"), 1) << "nothing is pulled meanwhile";
   EXPECT_EQ(target_.sent().size(), 2U);
   target_.Answer({200});
