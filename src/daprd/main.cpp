@@ -299,7 +299,9 @@ int Run(config::Options options, Wakeups& wakeups) {
     // Editors and mounts change files in several steps; one reload a short while after the last.
     // Apps that were taken out are looked after until their last requests are over.
     const int pause = reload ? wakeups.Pause() : MillisUntil(compare_at);
-    const Wakeups::Event event = wakeups.Wait(reaped && settled ? pause : std::min(pause, 200));
+    // Files that are being written get the whole time that they need.
+    const bool whole = reload || (reaped && settled);
+    const Wakeups::Event event = wakeups.Wait(whole ? pause : std::min(pause, 200));
     if (!settled && event.what == Wakeups::What::kTimeout) {
       // Not at once: the first requests want some of these pages.
       settled = true;
@@ -338,7 +340,9 @@ int Run(config::Options options, Wakeups& wakeups) {
         if (wakeups.Watch(host.WatchedPaths())) reload = true;
       }
       reaped = host.Reap();
-      reload = host.ReloadDue() || reload;
+      if (host.ReloadDue(everything) && !std::exchange(reload, true)) {
+        reload_by = async::Clock::now() + kReloadPatience;
+      }
       continue;
     }
     if (event.what == Wakeups::What::kNothing || hang_up) continue;

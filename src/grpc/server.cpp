@@ -72,6 +72,10 @@ async::Task<base::Result<std::string>> ReadOnlyMessage(http::Exchange& exchange,
     if (!chunk) break;
     if (!message) {
       CO_ASSIGN_OR_RETURN(message, parser.Next(*chunk));
+      // The end of the stream may be long in coming, and what was compressed is larger now.
+      if (account && message && !account->Hold(message->size(), false)) {
+        co_return base::Fail(*account->refusal());
+      }
       if (account && !message && !told && parser.expected() > 0) {
         told = true;
         if (!account->Hold(parser.expected(), false)) co_return base::Fail(*account->refusal());

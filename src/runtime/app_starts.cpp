@@ -54,16 +54,18 @@ std::vector<AppStarts::Ended> AppStarts::Take() {
     out.push_back({.app_id = one->app_id,
                    .instance = *std::move(one->result),
                    .wanted = one->wanted,
-                   .outdated = one->outdated});
+                   .outdated = one->outdated,
+                   .everything = one->everything});
     return true;
   });
   return out;
 }
 
-bool AppStarts::Revisit(std::string_view app_id, std::string_view fingerprint) {
+bool AppStarts::Revisit(std::string_view app_id, std::string_view fingerprint, bool everything) {
   for (const auto& one : list_) {
     if (!one->wanted || one->app_id != app_id || one->fingerprint != fingerprint) continue;
     one->outdated = true;
+    one->everything |= everything;
     return true;
   }
   return false;
@@ -89,13 +91,19 @@ void AppStarts::Drop(std::string_view app_id) {
   }
 }
 
-void AppStarts::Close() {
+void AppStarts::DropAll() {
   for (const std::string& app_id : Wanted()) Drop(app_id);
+}
+
+async::Task<void> AppStarts::Leave() {
+  const async::Context patient;
+  co_await gate_.Close(patient);
+}
+
+void AppStarts::Close() {
+  DropAll();
   Wait(std::nullopt);
-  loops_.RunTaskOn(0, [&]() -> async::Task<void> {
-    const async::Context patient;
-    co_await gate_.Close(patient);
-  });
+  loops_.RunTaskOn(0, [this] { return Leave(); });
 }
 
 }  // namespace runtime

@@ -34,21 +34,25 @@ class AppStarts {
   struct Ended {
     std::string app_id;
     Result instance;
-    bool wanted = true;     // false after Drop: the instance, if there is one, is to be stopped
-    bool outdated = false;  // its description was read again since it began
+    bool wanted = true;       // false after Drop: the instance, if there is one, is to be stopped
+    bool outdated = false;    // its description was read again since it began
+    bool everything = false;  // and of everything else
   };
   /// Those that have ended and were not taken yet, in the order they began.
   std::vector<Ended> Take();
 
-  /// Whether this form of the app is on its way; its description has been read again.
-  bool Revisit(std::string_view app_id, std::string_view fingerprint);
+  /// Whether this form of the app is on its way; its description has been read again, and
+  /// `everything` else.
+  bool Revisit(std::string_view app_id, std::string_view fingerprint, bool everything);
   /// The app-ids whose starts are wanted and not taken.
   std::vector<std::string> Wanted() const;
   bool Wants(std::string_view app_id) const;
   /// The app is not wanted in the form that is on its way, if one is.
   void Drop(std::string_view app_id);
   bool empty() const { return list_.empty(); }
-  /// Ends all starts; returns when they have. Take still gives what they have led to.
+  /// None is wanted.
+  void DropAll();
+  /// The same; returns when all have ended. Take still gives what they have led to.
   void Close();
 
  private:
@@ -57,10 +61,12 @@ class AppStarts {
     std::string fingerprint;
     bool wanted = true;
     bool outdated = false;
+    bool everything = false;
     async::CancelToken cancel;     // home loop
     std::optional<Result> result;  // guarded by mutex_
   };
   async::Task<void> Run(std::shared_ptr<One> one, InstanceConfig config);
+  async::Task<void> Leave();
 
   async::LoopGroup& loops_;
   const Start start_;

@@ -175,7 +175,7 @@ async::Task<void> Front::Handle(http::Exchange& exchange) {
     RefuseOverLimit(exchange, *instance);
     co_return;
   }
-  const LongPlace place(*instance, body, exchange);
+  LongPlace place(*instance, body, exchange);
   co_await HandlerOf(*instance).Handle(exchange);
 }
 

@@ -130,10 +130,12 @@ void Host::CloseAll() {
   if (std::exchange(closed_, true)) return;
   // With the servers go the last requests, and with these the last users of Instances and clients.
   scaler_->Stop();
-  starts_.Close();
+  // Some may wait for sentry.
+  starts_.DropAll();
   if (identities_) {
     loops_.RunTaskOn(0, [&] { return identities_->Close(); });
   }
+  starts_.Close();
   listeners_.reset();
   metrics_server_.reset();
   for (int i = 0; i < loops_.size(); ++i) {
@@ -183,9 +185,12 @@ base::Status Host::Start() {
     ASSIGN_OR_RETURN(Apps apps, ReadApps());
     configs = std::move(apps.configs);
   }
-  RETURN_IF_ERROR(GiveIdentities(configs));
+  // Otherwise each start sees to it by itself, so that nobody waits for another's.
+  const bool kubernetes = options_.mode == config::Mode::kKubernetes;
+  if (single || kubernetes) RETURN_IF_ERROR(GiveIdentities(configs));
+  // Name resolution, which is the process's, is in them.
   RETURN_IF_ERROR(FetchResources(configs));
-  if (options_.mode == config::Mode::kKubernetes && !configs.empty()) {
+  if (kubernetes && !configs.empty()) {
     process_configuration = configs.front().configuration;
   }
   StartNameResolution(process_configuration);
@@ -271,6 +276,7 @@ async::Task<base::Result<std::vector<net::Address>>> Host::Lookup(const async::C
 }
 
 async::Task<AppStarts::Result> Host::StartApp(async::Context context, InstanceConfig config) {
+  if (context.canceled()) co_return base::Fail(base::Kind::kCanceled, "the app is not wanted");
   // What is known from the start of the process was asked for all apps at once.
   if (!config.identity) {
     if (auto given = co_await GiveIdentity(config); !given) log_.Error(given.error().message);
@@ -436,7 +442,7 @@ bool Host::AllAppsUnhealthy() const {
 
 bool Host::Stop() {
   ready_ = false;
-  starts_.Close();
+  starts_.DropAll();
   for (auto& instance : instances_) instance->MarkNotReady();
   scaler_->Stop();
   std::size_t cut = 0;

@@ -67,8 +67,12 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   /// Serves the apps that have started meanwhile, and ends those that a reload took out once their
   /// last request is over. False while some of either are left: call again in a while.
   bool Reap();
-  /// Once true after an app was served whose files have changed since its start began.
-  bool ReloadDue() { return std::exchange(reload_due_, false); }
+  /// Once true after the end of a start since whose beginning files were read again. `everything`
+  /// becomes true if everything was.
+  bool ReloadDue(bool& everything) {
+    everything |= std::exchange(reload_everything_, false);
+    return std::exchange(reload_due_, false);
+  }
   /// Takes nothing new, finishes what is in flight within the graceful time, ends everything. True
   /// if no request had to be cut off. Nothing but the destructor may follow.
   bool Stop();
@@ -180,6 +184,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   Ports ports_;
   bool closed_ = false;
   bool reload_due_ = false;
+  bool reload_everything_ = false;
   // With --apps-path, what apps without one of their own go by: the last that could be read.
   config::Configuration process_configuration_;
   AppStarts starts_;

@@ -138,7 +138,7 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
       continue;
     }
     // Other resources of a form that is on its way are handed over once it is served.
-    if (!starts_.Revisit(app_id, config.fingerprint)) {
+    if (!starts_.Revisit(app_id, config.fingerprint, everything)) {
       starts_.Drop(app_id);
       starting.push_back(std::move(config));
     }
@@ -181,11 +181,17 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
 void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
   std::vector<std::shared_ptr<Instance>> fresh;
   std::vector<std::shared_ptr<Instance>> unwanted;
+  bool dropped = false;
   for (AppStarts::Ended& ended : starts_.Take()) {
     const std::string& app_id = ended.app_id;
     if (!ended.wanted) {
       if (ended.instance) unwanted.push_back(*std::move(ended.instance));
+      dropped = true;
       continue;
+    }
+    if (ended.outdated) {
+      reload_due_ = true;
+      reload_everything_ |= ended.everything;
     }
     const auto old = std::ranges::find(instances_, app_id, &Instance::app_id);
     if (!ended.instance) {
@@ -196,7 +202,6 @@ void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
       continue;
     }
     fresh.push_back(*std::move(ended.instance));
-    reload_due_ |= ended.outdated;
     if (old == instances_.end()) {
       instances_.push_back(fresh.back());
     } else {
@@ -204,6 +209,7 @@ void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
     }
   }
   StopInstances(std::move(unwanted));
+  if (dropped) CloseUnusedIdentities();
   if (fresh.empty() && gone.empty()) return;
   // Ports go before others are opened, because one app may take over another's; those that an app
   // keeps stay open.

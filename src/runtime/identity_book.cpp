@@ -75,12 +75,14 @@ async::Task<base::Result<std::shared_ptr<Identity>>> IdentityBook::Get(const App
   auto identity = Identity::Make(std::move(out), anchors_,
                                  std::make_unique<control::SentryClient>(
                                      std::move(sentry), services_.clients.Here(), services_.dns()));
+  // Before the wait, so that Close ends it and nobody makes another one meanwhile.
+  entries_.push_back({app, identity});
   const base::Status started = co_await identity->Start(patience);
   if (!started && must) {
+    std::erase_if(entries_, [&](const Entry& entry) { return entry.identity == identity; });
     co_await identity->Close();
     co_return std::unexpected(started.error());
   }
-  entries_.push_back({app, identity});
   co_return identity;
 }
 

@@ -41,7 +41,14 @@ std::shared_ptr<Endpoints::Endpoint> Endpoints::PickAside() const {
   return first == endpoints_.end() ? nullptr : *first;
 }
 
+std::shared_ptr<Endpoints::Endpoint> Endpoints::PickBroken() const {
+  const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
+                                  [](const auto& endpoint) { return endpoint->broke; });
+  return found == endpoints_.end() ? nullptr : *found;
+}
+
 void Endpoints::Failed(Endpoint& endpoint, async::TimePoint now) {
+  endpoint.broke = false;
   constexpr uint32_t kMaxDoublings = 6;
   const uint32_t doublings = std::min(endpoint.failures++, kMaxDoublings);
   const auto wait = std::min(std::chrono::milliseconds(100) * (1u << doublings),

@@ -23,6 +23,7 @@ class Endpoints {
     net::Address address;
     uint32_t outstanding = 0;
     uint32_t failures = 0;           // in a row
+    bool broke = false;              // set aside because a connection broke
     async::TimePoint aside_until{};  // not picked before
   };
 
@@ -35,16 +36,22 @@ class Endpoints {
   std::shared_ptr<Endpoint> Pick(async::TimePoint now);
   /// The endpoint that was set aside for the shortest time; null if there are none at all.
   std::shared_ptr<Endpoint> PickAside() const;
+  /// One that is set aside only because a connection broke: it may never have been ill. Null if
+  /// there is none.
+  std::shared_ptr<Endpoint> PickBroken() const;
   bool empty() const { return endpoints_.empty(); }
 
   /// Sets the endpoint aside: 100 ms at first, doubling to 5 s.
   static void Failed(Endpoint& endpoint, async::TimePoint now);
   /// The same for a connection that broke: many may break at once and are one piece of news.
   static void Broke(Endpoint& endpoint, async::TimePoint now) {
-    if (endpoint.aside_until <= now) Failed(endpoint, now);
+    if (endpoint.aside_until > now) return;
+    Failed(endpoint, now);
+    endpoint.broke = true;
   }
   static void Succeeded(Endpoint& endpoint) {
     endpoint.failures = 0;
+    endpoint.broke = false;
     endpoint.aside_until = {};
   }
   /// Makes all endpoints eligible again (a probe has got through).

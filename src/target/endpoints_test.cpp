@@ -59,6 +59,24 @@ TEST(Endpoints, ManyBreaksAtOnceAreOnePieceOfNews) {
   EXPECT_LE(one->aside_until, now + milliseconds(100));
 }
 
+TEST(Endpoints, OneWhoseConnectionBrokeMayStillBeWell) {
+  Endpoints endpoints;
+  endpoints.Update(List({1, 2}, 1));
+  const auto now = async::Clock::now();
+  auto one = endpoints.Pick(now);
+  auto two = endpoints.Pick(now);
+  EXPECT_EQ(endpoints.PickBroken(), nullptr);
+  Endpoints::Broke(*one, now);
+  Endpoints::Failed(*two, now);
+  EXPECT_EQ(endpoints.PickBroken(), one);
+  Endpoints::Failed(*one, now);
+  EXPECT_EQ(endpoints.PickBroken(), nullptr);
+  Endpoints::Succeeded(*one);
+  Endpoints::Broke(*one, now);
+  Endpoints::Succeeded(*one);
+  EXPECT_EQ(endpoints.PickBroken(), nullptr);
+}
+
 TEST(Endpoints, AnUpdateKeepsTheCountsOfWhatStays) {
   Endpoints endpoints;
   endpoints.Update(List({1, 2}, 1));

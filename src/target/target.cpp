@@ -398,6 +398,7 @@ async::Task<base::Result<contracts::AppResponse>> Target::Forward(const async::C
     auto endpoint = part.endpoints.Pick(loop.now());
     // Every call tries at least once: the app may have come back since the last refusal.
     if (!endpoint && !last) endpoint = part.endpoints.PickAside();
+    if (!endpoint && !give_up) endpoint = part.endpoints.PickBroken();
     if (!endpoint) {
       if (!limit_->unlimited()) limit_->Release();
       ReportAway();

@@ -133,8 +133,20 @@ MessageSource::Poll MessageSource::Deliver(std::string_view frame, std::string_v
     return Poll::kError;
   }
   inflated_ = std::move(*inflated);
+  if (!Hold(inflated_.size())) return Poll::kError;
   message = inflated_;
   return Poll::kMessage;
+}
+
+bool MessageSource::Hold(uint64_t bytes) {
+  if (!account_ || account_->Hold(kept_ + bytes, false)) return true;
+  error_ = *account_->refusal();
+  return false;
+}
+
+bool MessageSource::Keep(uint64_t bytes) {
+  kept_ = bytes;
+  return Hold(0);
 }
 
 MessageSource::Poll MessageSource::Next(std::string_view& message) {
@@ -161,6 +173,7 @@ MessageSource::Poll MessageSource::Next(std::string_view& message) {
       if (buffer_.size() < kPrefix) continue;
       const std::size_t size = PrefixLength(buffer_.data());
       if (size > max_message_) break;
+      if (buffer_.size() - take < kPrefix && !Hold(size)) return Poll::kError;
       if (buffer_.size() == kPrefix + size) {
         partial_ = false;
         return Deliver(buffer_, message);

@@ -73,12 +73,17 @@ class MessageSource {
   base::Error error() const;
   /// True if all of the body has arrived and been handed out: no message follows.
   bool exhausted() const { return whole_ && started_ && rest_.empty() && !partial_; }
+  /// Who is told of what is held of the body; null: nobody. Not owned.
+  void set_account(http::BodyAccount* account) { account_ = account; }
+  /// The reader keeps `bytes` of what it has got. False if that is too much; then error() says so.
+  bool Keep(uint64_t bytes);
   /// True if all of the body had arrived when it was first looked at.
   bool whole() const { return whole_; }
 
  private:
   Poll Fail(base::Kind kind, std::string message);
   Poll Deliver(std::string_view frame, std::string_view& message);
+  bool Hold(uint64_t bytes);
 
   http::Body& body_;
   const std::size_t max_message_;
@@ -90,6 +95,8 @@ class MessageSource {
   std::string buffer_;
   std::string inflated_;
   std::optional<base::Error> error_;
+  http::BodyAccount* account_ = nullptr;
+  uint64_t kept_ = 0;
 };
 
 /// `co_await NextMessage(source, context)`: the next message, nothing at the end, or an error.
@@ -139,8 +146,6 @@ class PayloadBody : public http::Body {
   std::optional<uint64_t> length() const override;
   bool Keep(uint64_t bytes) override;
 
-  /// Who is told of what is kept of the body; null: nobody. Not owned.
-  void set_account(http::BodyAccount* account) { account_ = account; }
   /// Declares the length; a body of another length is then an error.
   void set_length(uint64_t length) { length_ = length; }
 
@@ -157,7 +162,6 @@ class PayloadBody : public http::Body {
   bool ended_ = false;
   uint64_t received_ = 0;
   std::optional<uint64_t> length_;
-  http::BodyAccount* account_ = nullptr;
   std::optional<base::Error> error_;
 };
 

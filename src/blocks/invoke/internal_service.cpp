@@ -96,6 +96,7 @@ async::Task<grpc::CallStatus> InternalService::CallLocalStream(grpc::ServerStrea
   if (trace) call.trace = &*trace;
 
   MessageSource source(exchange.body(), callee_->max_message(), IsGzip(server.metadata()));
+  source.set_account(exchange.account());
   auto got = co_await NextMessage(source, call);
   if (!got) co_return Refuse(got.error());
   if (!*got) co_return Refuse(grpc::Code::kInvalidArgument, "the stream has no message");
@@ -113,7 +114,6 @@ async::Task<grpc::CallStatus> InternalService::CallLocalStream(grpc::ServerStrea
   }
   // Payload in the head's own message part is legal too.
   PayloadBody body(source, first->data.value_or(decoded->data), first->data ? 1 : 0, true);
-  body.set_account(exchange.account());
   if (!source.exhausted()) {
     if (const auto text = decoded->request.headers.Get("content-length")) {
       if (const auto length = base::ParseUint<uint64_t>(*text)) body.set_length(*length);

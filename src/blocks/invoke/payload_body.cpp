@@ -141,8 +141,8 @@ std::optional<uint64_t> PayloadBody::length() const {
 }
 
 bool PayloadBody::Keep(uint64_t bytes) {
-  if (!account_ || account_->Hold(bytes, false)) return true;
-  Fail(*account_->refusal());
+  if (source_.Keep(bytes)) return true;
+  Fail(source_.error());
   return false;
 }
 

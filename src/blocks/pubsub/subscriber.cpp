@@ -17,6 +17,8 @@ using contracts::Verdict;
 constexpr int kMostBroken = 4;
 constexpr auto kFirstBrokenWait = std::chrono::milliseconds(20);
 constexpr int kMostDoublings = 5;
+// After so many breaks an app that is too busy to say that it is there counts as there.
+constexpr int kBreaksInDoubt = 10;
 constexpr async::Duration kLongestKnock = std::chrono::seconds(60);
 
 constexpr int kDefaultBatch = 100;
@@ -34,7 +36,7 @@ class Subscriber::InHand {
   InHand(Subscriber& owner, std::size_t messages)
       : owner_(owner), messages_(static_cast<int>(messages)) {
     owner_.in_hand_ += messages_;
-    if (owner_.in_hand_ >= kMostInHand) Tell(true);
+    if (owner_.in_hand_ > kMostInHand) Tell(true);
   }
   ~InHand() {
     owner_.in_hand_ -= messages_;
@@ -203,8 +205,9 @@ async::Task<DeliveryResult> Subscriber::Bring(const contracts::Call& call, Deliv
     bool there = false;
     if (breaks > 0) {
       DeliveryResult asked = co_await options_.delivery->AskWhetherThere(own);
-      there = asked.answer == Answer::kSuccess;
-      if (there) {
+      there = asked.answer == Answer::kSuccess ||
+              (asked.answer == Answer::kFailed && breaks >= kBreaksInDoubt);
+      if (asked.answer == Answer::kSuccess) {
         options_.door->Found(ticket);
       } else if (asked.answer != Answer::kFailed) {
         options_.door->Leave(ticket, asked.answer);

@@ -128,10 +128,16 @@ async::Task<void> SubscriptionRunner::Close(const async::Context& context) {
 
 async::Task<base::Result<std::optional<int64_t>>> SubscriptionRunner::Backlog(
     const contracts::Call& call) {
-  auto question = std::make_shared<Question>();
-  if (!subscription_ || !questions_.Spawn(Ask(call.deadline, question))) {
-    co_return base::Fail(base::Kind::kUnavailable, "the subscription does not stand at the broker");
+  // One at a time: what a broker has not answered yet need not be asked again.
+  if (!asking_ || asking_->answered.is_set()) {
+    asking_ = std::make_shared<Question>();
+    if (!subscription_ || !questions_.Spawn(Ask(call.deadline, asking_))) {
+      asking_.reset();
+      co_return base::Fail(base::Kind::kUnavailable,
+                           "the subscription does not stand at the broker");
+    }
   }
+  const std::shared_ptr<Question> question = asking_;
   co_await question->answered.Wait(call);
   co_return question->answer;
 }

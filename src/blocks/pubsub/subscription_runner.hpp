@@ -60,6 +60,7 @@ class SubscriptionRunner {
   bool told_paused_ = false;
   const std::shared_ptr<async::Event> standing_ = std::make_shared<async::Event>();
   async::Gate gate_;
+  std::shared_ptr<Question> asking_;
   async::Gate questions_;  // to the broker; the subscription stays until they are answered
 };
 

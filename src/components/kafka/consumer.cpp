@@ -200,9 +200,7 @@ void Consumer::HoldOrFetch() {
 }
 
 async::Task<base::Result<std::optional<int64_t>>> Consumer::Backlog(const contracts::Call& call) {
-  const auto left = std::chrono::duration_cast<milliseconds>(
-      std::min(call.deadline, async::Loop::Current()->After(seconds(5))) - async::Clock::now());
-  const int patience = static_cast<int>(std::max(left, milliseconds(1)).count());
+  const async::TimePoint until = std::min(call.deadline, async::Loop::Current()->After(seconds(5)));
   rd_kafka_t* const rk = client_->get();
   // The whole topic, because the question is what waits for the group.
   struct Ends {
@@ -210,13 +208,24 @@ async::Task<base::Result<std::optional<int64_t>>> Consumer::Backlog(const contra
     PartitionsPtr ends;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   };
-  const auto ask = [rk, patience, topics = options_.topics]() -> Ends {
+  const auto ask = [rk, until, topics = options_.topics]() -> Ends {
     Ends found;
+    // It may have waited long for a thread.
+    const auto left = [until] {
+      const auto time = std::chrono::duration_cast<milliseconds>(until - async::Clock::now());
+      return static_cast<int>(std::max(time, milliseconds(0)).count());
+    };
+    const auto late = [&] {
+      if (left() > 0) return false;
+      found.error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+      return true;
+    };
     found.done.reset(rd_kafka_topic_partition_list_new(8));
     for (const std::string& topic : topics) {
+      if (late()) return found;
       rd_kafka_topic_t* const handle = rd_kafka_topic_new(rk, topic.c_str(), nullptr);
       const struct rd_kafka_metadata* metadata = nullptr;
-      found.error = rd_kafka_metadata(rk, 0, handle, &metadata, patience);
+      found.error = rd_kafka_metadata(rk, 0, handle, &metadata, left());
       rd_kafka_topic_destroy(handle);
       if (found.error != RD_KAFKA_RESP_ERR_NO_ERROR) return found;
       for (int i = 0; metadata->topic_cnt == 1 && i < metadata->topics[0].partition_cnt; ++i) {
@@ -228,9 +237,11 @@ async::Task<base::Result<std::optional<int64_t>>> Consumer::Backlog(const contra
     if (found.done->cnt == 0) return found;
     found.ends.reset(rd_kafka_topic_partition_list_copy(found.done.get()));
     for (int i = 0; i < found.ends->cnt; ++i) found.ends->elems[i].offset = RD_KAFKA_OFFSET_END;
-    found.error = rd_kafka_committed(rk, found.done.get(), patience);
+    if (late()) return found;
+    found.error = rd_kafka_committed(rk, found.done.get(), left());
     if (found.error != RD_KAFKA_RESP_ERR_NO_ERROR) return found;
-    found.error = rd_kafka_offsets_for_times(rk, found.ends.get(), patience);
+    if (late()) return found;
+    found.error = rd_kafka_offsets_for_times(rk, found.ends.get(), left());
     return found;
   };
   ++in_use_;  // Close waits for the client to be left alone

@@ -78,11 +78,30 @@ async::Task<base::Result<std::vector<contracts::BulkGetItem>>> Store::BulkGet(
                    .repeatable = true};
   }
   co_await client_->RunAll(call, commands);
+  const auto unsure = [&](std::size_t i) {
+    return commands[i].status && commands[i].reply.is_array() &&
+           MayBeForeign(items[i].key, commands[i].reply);
+  };
+  std::vector<std::array<Arg, 2>> lengths;
+  lengths.reserve(items.size());
+  Requests looks;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!unsure(i)) continue;
+    lengths.push_back({"HLEN", items[i].key});
+    looks.push_back({.args = lengths.back(), .key = items[i].key, .repeatable = true});
+  }
+  if (!looks.empty()) co_await client_->RunAll(call, looks);
+  auto look = looks.begin();
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Request& command = commands[i];
+    const bool absent =
+        unsure(i) && look->status && !look->reply.is_error() && look->reply.integer() == 0;
+    if (unsure(i)) ++look;
     base::Result<GetResponse> got;
     if (!command.status) {
       got = std::unexpected(command.status.error());
+    } else if (absent) {
+      got = GetResponse();
     } else if (IsOtherType(command.reply) || IsRefused(command.reply) ||
                (command.reply.is_array() && MayBeForeign(items[i].key, command.reply))) {
       // Another form of value; seldom enough to be asked for alone.

@@ -63,6 +63,7 @@ class Store : public contracts::StateStore {
   async::Task<base::Status> RunWrite(const contracts::Call& call, Write& write);
   async::Task<base::Status> RunWrites(const contracts::Call& call, std::vector<Write>& writes);
   async::Task<base::Status> WaitForReplicas(const contracts::Call& call, Write& write);
+  async::Task<base::Status> AskReplicas(const contracts::Call& call, Write& write);
   async::Task<base::Result<contracts::GetResponse>> GetAllFields(const contracts::Call& call,
                                                                  std::string_view key);
   async::Task<base::Result<contracts::GetResponse>> Look(const contracts::Call& call,

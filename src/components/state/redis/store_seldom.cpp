@@ -28,6 +28,12 @@ base::Error NotOurs(std::string_view key, std::string_view what) {
                                          ": something else than a state store wrote it")};
 }
 
+// Another runtime may just have dropped it. The servers' words differ.
+bool IsUnknownIndex(std::string_view text) {
+  return text.find("nknown") != std::string_view::npos ||
+         text.find("no such index") != std::string_view::npos;
+}
+
 GetResponse FromText(const Reply& reply) {
   GetResponse response;
   if (reply.is_nil() || reply.text().empty()) return response;
@@ -136,6 +142,29 @@ async::Task<base::Status> Store::CreateIndex(const contracts::Call& call, const 
     Request existing{.args = info, .repeatable = true};
     CO_RETURN_IF_ERROR(co_await client_->Run(call, existing));
     if (index.IsMadeOf(existing.reply)) co_return base::Status();
+    if (existing.reply.is_error()) {
+      if (IsUnknownIndex(existing.reply.text())) continue;
+      // The user may not ask, so nobody knows whether it fits: dropping it might take a good one
+      // from those who use it.
+      co_return base::Status();
+    }
+    // The server looks at the fields only where there is no such index: a mistake in them must not
+    // cost the one that is.
+    const std::string scratch = index.name + "-dapr-check";
+    std::vector<std::string> trial = command;
+    trial[1] = scratch;
+    const std::vector<Arg> try_out(trial.begin(), trial.end());
+    const Arg drop_scratch[] = {"FT.DROPINDEX", scratch};
+    Request checking{.args = try_out, .repeatable = true};
+    CO_RETURN_IF_ERROR(co_await client_->Run(call, checking));
+    Request forgetting{.args = drop_scratch, .repeatable = true};
+    CO_RETURN_IF_ERROR(co_await client_->Run(call, forgetting));
+    if (checking.reply.is_error() &&
+        checking.reply.text().find("already exists") == std::string_view::npos) {
+      co_return base::Fail(Kind::kInvalidArgument,
+                           StrCat("redis store: error registering query schemas: index ",
+                                  index.name, ": ", checking.reply.text()));
+    }
     Request dropping{.args = drop, .repeatable = true};
     CO_RETURN_IF_ERROR(co_await client_->Run(call, dropping));
   }

@@ -122,8 +122,18 @@ async::Task<base::Status> Store::RunWrite(const contracts::Call& call, Write& wr
   co_return status;
 }
 
-// On the connection of the write before, because the server counts by connection.
 async::Task<base::Status> Store::WaitForReplicas(const contracts::Call& call, Write& write) {
+  base::Status status = co_await AskReplicas(call, write);
+  // Whoever tries again must not take it for a write that has not happened.
+  if (!status &&
+      (status.error().kind == Kind::kUnreachable || status.error().kind == Kind::kExhausted)) {
+    status.error().kind = Kind::kUnavailable;
+  }
+  co_return status;
+}
+
+// On the connection of the write before, because the server counts by connection.
+async::Task<base::Status> Store::AskReplicas(const contracts::Call& call, Write& write) {
   const Arg info[] = {"INFO", "replication"};
   Request request{.args = info, .key = write.key};
   CO_RETURN_IF_ERROR(co_await client_->Run(call, request, Lane::kSlow));
