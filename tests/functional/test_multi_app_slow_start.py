@@ -73,3 +73,18 @@ def test_the_end_does_not_wait_for_them(frozen: tuple[Shared, RedisServer]) -> N
     began = time.monotonic()
     assert shared.daprd.stop() == 0
     assert time.monotonic() - began < 4
+
+
+def test_what_is_mended_meanwhile_is_taken_when_the_start_fails() -> None:
+    with contextlib.ExitStack() as stack:
+        redis = stack.enter_context(RedisServer())
+        redis.pause()
+
+        def store(kind: str, metadata: dict[str, object]) -> str:
+            return component("store", kind, metadata, scopes=["late"], initTimeout="4s")
+
+        resources = {"s.yaml": store("state.redis", redis.metadata())}
+        shared = Shared(stack, {"late": {}, "good": {}}, resources=resources)
+        shared.daprd.put_resource("s.yaml", store("state.in-memory", {}))
+        assert not serves(shared, "late")
+        wait_for(lambda: serves(shared, "late"), 10)  # the next comparison is a minute away
