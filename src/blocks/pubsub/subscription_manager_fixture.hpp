@@ -71,10 +71,12 @@ class ScriptedPubSub final : public contracts::PubSub {
       Note(base::StrCat(topic, " refused"));
       co_return base::Fail(base::Kind::kUnavailable, "as the test wants");
     }
-    Note(base::StrCat(topic, request.metadata.empty() ? "" : "+", " subscribe"));
+    const std::string note = base::StrCat(topic, request.metadata.empty() ? "" : "+", " subscribe");
     auto sub = std::make_unique<Sub>(*this, std::move(request), handler);
+    // Whoever sees the note may hand it something.
     std::lock_guard lock(mutex_);
     last_[topic] = {sub.get(), async::Loop::Current()};
+    notes_.push_back(note);
     co_return sub;
   }
 

@@ -18,6 +18,16 @@ std::string Pending(const Server& server) {
 bool AwaitPending(const Server& server, const std::string& wanted) {
   return WaitFor([&] { return Pending(server) == wanted; });
 }
+// Connections whose last command waited for entries.
+int Readers(const Server& server) {
+  constexpr std::string_view kReading = "cmd=xreadgroup";
+  const std::string clients = server.Do({"CLIENT", "LIST"});
+  int readers = 0;
+  for (std::size_t at = 0; (at = clients.find(kReading, at)) != std::string::npos; ++readers) {
+    at += kReading.size();
+  }
+  return readers;
+}
 Entries Quick() {
   return {{"processingTimeout", "400ms"}, {"redeliverInterval", "100ms"}};
 }
@@ -292,6 +302,8 @@ TEST(RedisSubscription, TwoRuntimesOfOneApp) {
   EXPECT_EQ(one.keeper().count() + two.keeper().count(), 505U);
   // What one leaves behind, the other has soon.
   one.Pause();
+  // Its read ends when the server has been told.
+  ASSERT_TRUE(WaitFor([&] { return Readers(server) <= 1; }));
   two.AnswerAll(std::nullopt);
   ASSERT_EQ(two.PublishMany("t", 505, 3), "");
   ASSERT_TRUE(WaitFor([&] { return two.keeper().now() == 3; }));
