@@ -107,7 +107,11 @@ def main(arguments):
         if in_ci():
             counts.skips_are_failures()
         report(suite, counts, time.monotonic() - started)
+        counts.failures = [f"{suite.name}: {name}" for name in counts.failures]
         total.add(counts)
+    # Again, for whoever sees the end of a long log alone.
+    for name in total.failures:
+        print(f"failed: {name}")
     print(total.summary())
     return 1 if total.failed or not total.passed else 0
 

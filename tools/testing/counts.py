@@ -6,6 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
 
+LONGEST_REASON = 160
+
+
 @dataclass
 class Counts:
     passed: int = 0
@@ -53,8 +56,12 @@ def from_junit(file):
         if case.get("status") == "notrun":
             continue
         skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            counts.fail(name)
+        wrong = case.find("failure")
+        if wrong is None:
+            wrong = case.find("error")
+        if wrong is not None:
+            reason = " ".join((wrong.get("message") or "").split())[:LONGEST_REASON]
+            counts.fail(f"{name}: {reason}" if reason else name)
         elif skipped is not None or case.get("result") == "skipped":
             reason = skipped.get("message", "") if skipped is not None else ""
             counts.skip(f"{name}: {reason}" if reason else name)

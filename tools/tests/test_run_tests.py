@@ -23,14 +23,15 @@ class Reports(unittest.TestCase):
 
     def test_junit(self):
         found = counts.from_junit(self.write("a.xml", """<testsuites><testsuite>
-            <testcase classname="A" name="good"/><testcase classname="A" name="bad"><failure/></testcase>
+            <testcase classname="A" name="good"/><testcase classname="A" name="bad"><failure message="1
+              is not 2"/></testcase>
             <testcase classname="A" name="broken"><error/></testcase>
             <testcase classname="A" name="not"><skipped message="no node"/></testcase>
             <testcase classname="A" name="g" status="run" result="skipped"/>
             <testcase classname="A" name="d" status="notrun" result="suppressed"/>
             </testsuite></testsuites>"""))
         self.assertEqual((found.passed, found.failed, found.skipped), (1, 2, 2))
-        self.assertEqual(found.failures, ["A.bad", "A.broken"])
+        self.assertEqual(found.failures, ["A.bad: 1 is not 2", "A.broken"])
         self.assertEqual(found.skips, ["A.not: no node", "A.g"])
 
     def test_missing_or_cut_off_report(self):
