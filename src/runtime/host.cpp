@@ -224,7 +224,7 @@ base::Status Host::Start() {
   }
   RETURN_IF_ERROR(listeners_->StartAccepting());
   if (setup_.before_ready) setup_.before_ready();
-  for (auto& instance : instances_) instance->MarkReady();
+  for (auto& instance : instances_) MarkServed(*instance);
   ready_ = true;
   AnnounceAll(std::move(announce));
   return {};

@@ -154,6 +154,8 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   base::Result<std::shared_ptr<const net::TlsContext>> PeerTls(const ListenerTag& tag) const;
   void NoteRefusedPeer(const net::Address& peer, const base::Error& error, const void* tag) const;
   void RenewPeers(const std::string& app_id, Renew which);
+  /// For an app that was just published.
+  void MarkServed(Instance& instance);
 
   const Setup setup_;
   const config::Options& options_;

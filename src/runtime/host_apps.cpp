@@ -224,7 +224,7 @@ void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
   std::vector<std::pair<Instance*, uint16_t>> announce;
   for (auto& instance : fresh) {
     [[maybe_unused]] auto logged = OpenAppPorts(*instance, announce);
-    instance->MarkReady();
+    MarkServed(*instance);
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
   }
   if (auto accepting = listeners_->StartAccepting(); !accepting) {

@@ -21,6 +21,7 @@ async::Task<void> GiveOne(IdentityBook& book, InstanceConfig& config, bool must,
                                     must ? kPatienceOfOne : kPatienceOfMany, must);
   if (identity) {
     config.identity = std::move(*identity);
+    config.anchors_gone = config.identity->trusted()->removals;
   } else {
     status = std::unexpected(std::move(identity).error());
   }
@@ -111,6 +112,15 @@ void Host::RenewPeers(const std::string& app_id, Renew which) {
       // Its streams have no end of their own.
       if (home && source) source->Reconnect();
     });
+  }
+}
+
+void Host::MarkServed(Instance& instance) {
+  instance.MarkReady();
+  // RenewPeers passes over an app that is on its way.
+  const InstanceConfig& config = instance.config();
+  if (config.identity && config.identity->trusted()->removals != config.anchors_gone) {
+    RenewPeers(instance.app_id(), Renew::kToOthers);
   }
 }
 

@@ -51,6 +51,7 @@ struct InstanceConfig {
   /// Null where neither other runtimes nor the control plane ask for one. Several forms of one app
   /// share it.
   std::shared_ptr<Identity> identity;
+  uint64_t anchors_gone = 0;  // how many trust anchors had gone when the identity was given
   bool secure_peers = false;  // TLS from and to other runtimes, with the identity
   // Kubernetes mode: the name of the app's Configuration, and who brings it and the resources.
   std::string configuration_name;

@@ -335,7 +335,8 @@ def test_many_apps_are_served_without_sentry_and_get_their_identity_later(stack)
     stack.callback(sentry.kill)
     with HttpApp(name="red") as red:
         shared = Shared(stack, {"red": {"app": red}}, flags=sentry.flags())
-        assert shared.request("red", "GET", "/v1.0/invoke/red/method/x").status == 200
+        # Not before it has waited a while for its identity.
+        wait_for(lambda: shared.request("red", "GET", "/v1.0/invoke/red/method/x").status == 200)
         knock_at = ("127.0.0.1", shared.ports["red"]["internal"])
         with socket.create_connection(knock_at, 5) as refused:
             assert refused.recv(1) == b""

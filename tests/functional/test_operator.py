@@ -16,6 +16,7 @@ from harness.kube_api import missing
 from harness.operator_process import ControlPlane
 from harness.poll import wait_for
 from harness.ports import established, free_port
+from harness.redis_server import RedisServer
 from harness.sentry import Root
 from harness.subscriber import HttpSubscriber, publish
 from harness.yamls import shared_app
@@ -325,9 +326,9 @@ def app_document(plane: ControlPlane, app_id: str, namespace: str = "shop") -> s
     return json.dumps(out)
 
 
-def many(plane: ControlPlane, name: str, apps: dict[str, str]) -> Daprd:
+def many(plane: ControlPlane, name: str, apps: dict[str, str], flags: tuple[str, ...] = ()) -> Daprd:
     """A process of these apps, which names none of its own."""
-    host = plane.daprd(name, apps=apps)
+    host = plane.daprd(name, apps=apps, flags=flags)
     del host.args[host.args.index("--app-id") : host.args.index("--app-id") + 2]
     return host
 
@@ -375,6 +376,30 @@ def test_a_root_that_goes_takes_the_connection_along(plane: ControlPlane, tmp_pa
         plane.component("moved-store", "state.in-memory", scopes=["moved"])
         wait_for(lambda: "moved-store" in components(daprd))
         assert not daprd.logged("Error from operator stream")
+
+
+def test_a_root_that_goes_while_an_app_starts(plane: ControlPlane, tmp_path: pathlib.Path) -> None:
+    file, scratch = tmp_path / "anchors.pem", tmp_path / "scratch"
+    file.write_text(plane.anchors + Root.make(tmp_path / "gone").pem)
+    port = plane.operator.port
+    with RedisServer() as redis:
+        patient = {**redis.metadata(), "dialTimeout": "30s", "redisMaxRetries": "30"}
+        entries = [{"name": key, "value": value} for key, value in patient.items()]
+        spec = {"type": "state.redis", "version": "v1", "initTimeout": "30s", "metadata": entries}
+        plane.resource("Component", "rooted-store", spec, scopes=["rooted-late"])
+        apps = {"first.yaml": app_document(plane, "rooted-first")}
+        with many(plane, "rooted", apps, flags=(f"--trust-anchors-file={file}",)) as host:
+            early = wait_for(lambda: established(port), 10, "the first app's connection")
+            redis.pause()
+            host.put_app("late.yaml", app_document(plane, "rooted-late"))
+            late = wait_for(lambda: established(port) - early, 10, "what the late app asks over")
+            scratch.write_text(plane.anchors)
+            scratch.replace(file)
+            wait_for(lambda: not early & established(port), 30, "the end of what the first app had")
+            assert late <= established(port) and stores_of(host, "rooted-late") is None
+            redis.resume()
+            wait_for(lambda: stores_of(host, "rooted-late") == {"rooted-store"}, 20)
+            wait_for(lambda: not late & established(port), 10, "the end of a connection under an old root")
 
 
 def test_a_hangup_asks_the_operator_even_with_hot_reload_off(plane: ControlPlane) -> None:

@@ -21,6 +21,12 @@ class Placement(ControlService):
             "--id=dapr-placement-0", f"--initial-cluster=dapr-placement-0={self.host}:{self.raft_port}",
         ]  # fmt: skip
 
+    def answers(self) -> bool:
+        # Until it leads it refuses runtimes, which healthz does not tell.
+        text = self.log_text()
+        led, begun = text.count("has acquired leadership"), text.count("Starting Dapr Placement Service")
+        return led >= begun > 0 and super().answers()
+
     def reported(self, app_id: str) -> int:
         """How often this app has come to report itself since the beginning."""
         return self.log_text().count(f"status report connection from new namespace=default id={app_id} ")
