@@ -196,7 +196,23 @@ void Consumer::HoldOrFetch() {
     rd_kafka_pause_partitions(client_->get(), list.get());
   } else {
     rd_kafka_resume_partitions(client_->get(), list.get());
+    gate_.Spawn(WakeFetchers(PartitionsPtr(rd_kafka_topic_partition_list_copy(list.get()))));
   }
+}
+
+// librdkafka's thread for a broker looks for what was resumed when something wakes it, and else
+// once a second (rd_kafka_max_block_ms). An answer of that broker wakes it, so all that lead a
+// partition are asked something.
+async::Task<void> Consumer::WakeFetchers(PartitionsPtr resumed) {
+  for (int i = 0; i < resumed->cnt; ++i) resumed->elems[i].offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_t* const rk = client_->get();
+  constexpr int kPatience = 500;  // ms
+  ++in_use_;
+  // Without an answer it is that second.
+  [[maybe_unused]] const auto asked = co_await options_.pool->Run(
+      [rk, list = resumed.get()] { return rd_kafka_offsets_for_times(rk, list, kPatience); });
+  --in_use_;
+  idle_.Pulse();
 }
 
 async::Task<base::Result<std::optional<int64_t>>> Consumer::Backlog(const contracts::Call& call) {

@@ -76,6 +76,8 @@ class Consumer final : public contracts::Subscription {
   bool Commit();
   /// Stops fetching what is ours while we are paused, and goes on with it else.
   void HoldOrFetch();
+  /// Has librdkafka fetch from these again now.
+  async::Task<void> WakeFetchers(PartitionsPtr resumed);
 
   // Partitions: consumer_partition.cpp.
   async::Task<void> Work(Partition& partition);
