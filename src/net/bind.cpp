@@ -25,8 +25,8 @@ std::unexpected<base::Error> ListenError(const std::string& where, const char* c
 // Who else listens on the port: nobody, or the sockets of this process that share it.
 enum class Company { kNone, kFirstOfMany, kJoins };
 
-base::Result<Socket> BindOne(const Address& address, bool dual_stack, Company company,
-                             const std::string& where) {
+base::Result<Socket> BindOnly(const Address& address, bool dual_stack, Company company,
+                              const std::string& where) {
   Socket socket(::socket(address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return ListenError(where, "socket", errno);
   const int on = 1;
@@ -41,6 +41,13 @@ base::Result<Socket> BindOne(const Address& address, bool dual_stack, Company co
   if (bind(socket.fd(), address.data(), address.size()) != 0) {
     return ListenError(where, "bind", errno);
   }
+  return socket;
+}
+
+base::Result<Socket> BindOne(const Address& address, bool dual_stack, Company company,
+                             const std::string& where) {
+  ASSIGN_OR_RETURN(Socket socket, BindOnly(address, dual_stack, company, where));
+  const int on = 1;
   // The first one opens the port for sharing only once it has it for itself. With the option set
   // before, a second process of the same user would join the port instead of being told.
   if (company == Company::kFirstOfMany) {
@@ -106,6 +113,18 @@ base::Result<std::vector<Socket>> BindTcpShared(std::string_view host, uint16_t 
     out.push_back(std::move(next));
   }
   return out;
+}
+
+Socket HoldPort(std::string_view host, uint16_t port) {
+  if (port == 0) return {};
+  const std::string where = Where(host, port);
+  auto place = FindPlace(host, port, where);
+  if (!place) return {};
+  auto held = BindOnly(place->address, place->dual_stack, Company::kNone, where);
+  if (!held && place->dual_stack) {
+    held = BindOnly(*Address::FromIp("0.0.0.0", port), false, Company::kNone, where);
+  }
+  return held ? *std::move(held) : Socket();
 }
 
 base::Result<Socket> BindUnix(std::string_view path, mode_t mode) {

@@ -32,6 +32,10 @@ base::Result<Socket> BindTcp(std::string_view host, uint16_t port);
 /// plain SO_REUSEPORT, a port that another process listens on is refused.
 base::Result<std::vector<Socket>> BindTcpShared(std::string_view host, uint16_t port, int count);
 
+/// Keeps the port from being given to an outgoing connection, of whatever process, until the socket
+/// is closed. Does not listen: callers are refused. Empty if the port is 0 or cannot be had.
+Socket HoldPort(std::string_view host, uint16_t port);
+
 /// Listens on a Unix socket. A socket file that nobody answers on is replaced; any other file at
 /// `path` is left alone and refused. The Listener removes the file again.
 base::Result<Socket> BindUnix(std::string_view path, mode_t mode = 0660);

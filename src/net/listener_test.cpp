@@ -1,5 +1,6 @@
 #include "net/listener.hpp"
 
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,36 @@ using testing::Soon;
 
 std::string TempSocket(const char* name) {
   return ::testing::TempDir() + "net_listener_" + std::to_string(getpid()) + "_" + name;
+}
+
+// The error of a connection to `port` that may have `local` alone for its own.
+int ConnectFrom(uint16_t local, uint16_t port) {
+  constexpr int kLocalPortRange = 51;  // IP_LOCAL_PORT_RANGE, which older headers lack
+  const Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const uint32_t range = static_cast<uint32_t>(local) << 16 | local;
+  if (setsockopt(socket.fd(), IPPROTO_IP, kLocalPortRange, &range, sizeof range) != 0) return -1;
+  const Address to = *Address::FromIp("127.0.0.1", port);
+  return connect(socket.fd(), to.data(), to.size()) == 0 ? 0 : errno;
+}
+
+TEST(Bind, AHeldPortIsGivenToNoConnection) {
+  const Socket server = *BindTcp("127.0.0.1", 0);
+  const uint16_t port = LocalPort(*BindTcp("127.0.0.1", 0));
+  for (const char* host : {"", "127.0.0.1"}) {
+    Socket held = HoldPort(host, port);
+    ASSERT_TRUE(held);
+    const int error = ConnectFrom(port, LocalPort(server));
+    if (error == -1) GTEST_SKIP() << "the kernel is older than 6.3";
+    EXPECT_EQ(error, EADDRNOTAVAIL);
+    EXPECT_EQ(ConnectFrom(port, port), EADDRNOTAVAIL);
+    // Somebody else who listens there is not hindered, and is noticed.
+    const auto sockets = BindTcpShared(host, port, 2);
+    ASSERT_TRUE(sockets) << sockets.error().message;
+    EXPECT_FALSE(HoldPort(host, port));
+  }
+  EXPECT_FALSE(HoldPort("", 0));
+  EXPECT_FALSE(HoldPort("nowhere", port));
+  EXPECT_EQ(ConnectFrom(port, LocalPort(server)), 0);
 }
 
 TEST(Bind, PortInUseIsSaidInTheWordsOfUsers) {

@@ -18,6 +18,7 @@
 #include "config/options.hpp"
 #include "config/shared_app.hpp"
 #include "http/client_set.hpp"
+#include "net/socket.hpp"
 #include "runtime/app_starts.hpp"
 #include "runtime/cluster.hpp"
 #include "runtime/control_plane.hpp"
@@ -113,6 +114,14 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   bool IsServed(const std::string& app_id) const;
   void CloseAll();
   void MakeListeners();
+  // Ports (host_ports.cpp). Those that are asked for may be among those that the kernel gives to
+  // outgoing connections, as 50001 and 50002 usually are, so they are held until they are opened.
+  void HoldProcessPorts();
+  void HoldAppPorts(const InstanceConfig& config);
+  void Hold(const std::string& host, uint16_t port);
+  /// As Listeners::OpenTcp; waits so long for a port that is in use.
+  base::Result<uint16_t> OpenPort(Port kind, const std::string& host, uint16_t port,
+                                  const std::string& app_id, std::chrono::seconds patience);
   base::Status OpenProcessPorts();
   void AnnounceAll(std::vector<std::pair<Instance*, uint16_t>> instances);
   std::vector<Listeners::Wanted> WantedPorts(const InstanceConfig& config) const;
@@ -184,6 +193,7 @@ class Host final : public TableSource, public blocks::invoke::LocalApps {
   std::set<std::string> told_;          // mistakes of the reload before this one
   std::set<std::string> telling_;       // of this one
   Ports ports_;
+  std::map<uint16_t, net::Socket> held_ports_;
   bool closed_ = false;
   bool reload_due_ = false;
   bool reload_everything_ = false;

@@ -171,6 +171,7 @@ bool Host::ReloadApps(const std::function<bool()>& superseded, bool everything,
     }
   }
   instances_ = std::move(next);
+  for (const InstanceConfig& config : starting) HoldAppPorts(config);
   starts_.Begin(std::move(starting));
   starts_.Wait(kPatience);
   ServeStarted(std::move(gone));
@@ -210,7 +211,10 @@ void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
   }
   StopInstances(std::move(unwanted));
   if (dropped) CloseUnusedIdentities();
-  if (fresh.empty() && gone.empty()) return;
+  if (fresh.empty() && gone.empty()) {
+    if (starts_.empty()) held_ports_.clear();
+    return;
+  }
   // Ports go before others are opened, because one app may take over another's; those that an app
   // keeps stay open.
   for (const auto& old : gone) {
@@ -227,6 +231,8 @@ void Host::ServeStarted(std::vector<std::shared_ptr<Instance>> gone) {
     MarkServed(*instance);
     log_.WithAppId(instance->app_id()).Info(base::StrCat("app ", instance->app_id(), " is served"));
   }
+  // Those of apps that did not start.
+  if (starts_.empty()) held_ports_.clear();
   if (auto accepting = listeners_->StartAccepting(); !accepting) {
     log_.Error(base::StrCat("a port is not served: ", accepting.error().message));
   }
